@@ -1,18 +1,18 @@
 """Every error that Earwitness raises on purpose, and the gRPC status that each becomes.
 
-    * EarwitnessError                 INTERNAL
-      + InvalidInput                  INVALID_ARGUMENT     a request, file or row that can never succeed
+    * EarwitnessError            INTERNAL
+      + InvalidInput             INVALID_ARGUMENT     a request, file or row that can never succeed
         - UnreadableAudio
         - MalformedRow
         - UnknownKey
-      + NotFound                      NOT_FOUND            a model, benchmark or run that does not exist
-      + NotReady                      FAILED_PRECONDITION  the machine is not in the state that is needed
-      + Overloaded                    RESOURCE_EXHAUSTED   try again after `retry_after_s`
-      + Unavailable                   UNAVAILABLE          a peer that does not answer, now
-      + DeadlineExceeded              DEADLINE_EXCEEDED
-      + EngineFailure                 INTERNAL             a model engine failed
+      + NotFound                 NOT_FOUND            a model, benchmark or run that does not exist
+      + NotReady                 FAILED_PRECONDITION  the machine is not in the state that is needed
+      + Overloaded               RESOURCE_EXHAUSTED   try again after `retry_after_s`
+      + Unavailable              UNAVAILABLE          a peer that does not answer, now
+      + DeadlineExceeded         DEADLINE_EXCEEDED
+      + EngineFailure            INTERNAL             a model engine failed
 
-The module knows nothing of grpc: `earwitness.edge` turns an error into a status, `earwitness.channel` a status into an error.
+The module knows nothing of grpc: `earwitness.status` translates.
 Errors are picklable, since Ray and process pools carry them.
 """
 

@@ -1,0 +1,1 @@
+"""Stubs that `make proto` generates from `proto/earwitness/v1`; never edited by hand."""
