@@ -1,0 +1,1 @@
+"""The LALM service: an audio language model behind gRPC. Clips and text in, text out."""
