@@ -1,0 +1,84 @@
+# `make help` prints what follows `##`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO_BIN := .venv-proto/bin
+# uv if there is one, else one of our own.
+UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
+# uv does not read pip's find-links. Where none is set, PyTorch's own index has the CPU build.
+TORCH := $(if $(PIP_FIND_LINKS),--find-links "$(PIP_FIND_LINKS)",--torch-backend=cpu)
+export UV_PYTHON_DOWNLOADS := never
+# vLLM starts three processes, and each would compile 30 s worth of modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+export UV_LINK_MODE := copy
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(VENV)/.ready .venv-proto/.ready ## make .venv (CPU stack) and .venv-proto (stub generator)
+
+.PHONY: demo
+demo: $(VENV)/.ready ## set up, run the whole experiment, show its report (again: seconds)
+	@$(BIN)/earwitness demo
+
+.PHONY: test
+test: setup ## set up and pass the tests (under ten minutes on two cores)
+	$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: setup ## the tests that need no model
+	$(BIN)/python -m pytest -m "not models"
+
+.PHONY: check
+check: setup ## ruff, pyright, buf lint and the house laws
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(PROTO_BIN)/python -m tools.image .buf-image.binpb
+	$(BIN)/buf lint .buf-image.binpb --config proto/buf.yaml --path earwitness
+	rm .buf-image.binpb
+	$(BIN)/python -m pytest tests/test_house.py
+
+.PHONY: format
+format: $(VENV)/.ready ## put the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: proto
+proto: .venv-proto/.ready ## generate earwitness/v1 from proto/
+	$(PROTO_BIN)/python -m tools.stubs .
+
+.PHONY: data
+data: $(VENV)/.ready ## rebuild mini-akb from its questions (mini-mmau: see its README)
+	$(BIN)/python -m tools.mini_akb.build
+
+.PHONY: constraints
+constraints: $(UV) ## pin every dependency anew
+	$(UV) pip compile -q pyproject.toml --extra cpu --group dev --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-find-links $(TORCH) -o constraints.tmp --upgrade
+	sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' constraints.tmp > constraints.txt
+	rm constraints.tmp
+
+.PHONY: clean
+clean: ## remove environments and the demo's results
+	rm -rf $(VENV) .venv-proto .venv-uv demo
+
+.venv-uv/bin/uv:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install -q uv
+
+$(VENV)/.ready: pyproject.toml constraints.txt | $(UV)
+	$(UV) venv -q --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	$(UV) pip install -q -p $(VENV) -c constraints.txt $(TORCH) -e '.[cpu]' --group dev
+	touch $@
+
+.venv-proto/.ready: pyproject.toml | $(UV)
+	$(UV) venv -q --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv-proto
+	$(UV) pip install -q -p .venv-proto --group proto
+	touch $@

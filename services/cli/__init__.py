@@ -1,0 +1,1 @@
+"""The one console command, `earwitness`, over the five services."""
