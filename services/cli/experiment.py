@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earwitness import __version__, ports
+from earwitness import __version__, models, ports
 from earwitness.cluster import Cluster, ClusterConfig
 from earwitness.config import to_tree
 from earwitness.errors import EngineFailure
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from services.evaluator.result import RunResult, Timing
 
 STAGES = 6
+RESULTS = "results.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,12 +92,21 @@ class Experiment:
     def run(self) -> None:
         """Goes through the stages, or straight to the report where the same experiment is done."""
         stamp = self.folder / "done"
-        identity = _digest(to_tree(self.config), __version__, _code())
-        if not (stamp.is_file() and stamp.read_text() == identity):
+        finished = stamp.is_file() and (self.folder / RESULTS).is_file()
+        if not (finished and stamp.read_text() == self._identity()):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._experiment()
-            stamp.write_text(identity)
+            stamp.write_text(self._identity())
         self._show()
+
+    def _identity(self) -> str:
+        """Returns what the results depend on: settings, product and weights."""
+        return _digest(to_tree(self.config), __version__, _code(), self._weights())
+
+    def _weights(self) -> list[str]:
+        """Returns the fingerprints of backbone and encoder: a folder may have other weights under its old name."""
+        names = (self.config.backbone, self.config.encoder)
+        return [models.fingerprint(models.resolve(models.ModelRef.parse(name))) for name in names]
 
     def _experiment(self) -> None:
         from services.evaluator import result
@@ -130,10 +140,10 @@ class Experiment:
         self.console.print(f"    {seconds:.1f} s", style="dim")
 
     def _prepare_models(self) -> None:
-        from earwitness.models import ModelRef, resolve
-
         for name in (self.config.backbone, self.config.encoder):
-            folder = resolve(ModelRef.parse(name), progress=lambda line: self.console.print(f"    {line}"))
+            folder = models.resolve(
+                models.ModelRef.parse(name), progress=lambda line: self.console.print(f"    {line}")
+            )
             self.console.print(f"    {name}: {folder}", style="dim", soft_wrap=True)
 
     def _serve(self, cluster: Cluster) -> None:
@@ -155,9 +165,8 @@ class Experiment:
         corpus = self.folder / f"corpus-{_digest(config.clips)}"
         with CountBar("corpus", config.clips) as bar:
             manifest = build(corpus, num_clips=config.clips, progress=bar.show)
-        targets = (
-            self.folder / f"targets-{_digest(corpus.name, config.backbone, config.per_sample, config.target_tokens)}"
-        )
+        parts = (corpus.name, self._weights()[0], config.per_sample, config.target_tokens)
+        targets = self.folder / f"targets-{_digest(*parts)}"
         asyncio.run(
             distil(
                 manifest,
@@ -173,7 +182,8 @@ class Experiment:
     def _train(self, corpus: Path, targets: Path) -> Path:
         """Returns the folder with checkpoint and curve. Trains in a process of its own, whose memory ends with it."""
         rows = (targets / "train.jsonl").read_bytes()
-        lalm = self.folder / f"lalm-{_digest(to_tree(self.config.train), hashlib.sha256(rows).hexdigest())}"
+        parts = (to_tree(self.config.train), self._weights(), hashlib.sha256(rows).hexdigest())
+        lalm = self.folder / f"lalm-{_digest(*parts)}"
         if (lalm / "checkpoint").is_dir():
             return lalm
         lalm.mkdir(parents=True, exist_ok=True)
