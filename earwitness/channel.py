@@ -5,7 +5,7 @@ It knows nothing of what is called: `earwitness.clients` does.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 import grpc
@@ -28,7 +28,7 @@ class Endpoint:
     def __init__(self, address: str, application: str, *, num_channels: int = 4) -> None:
         """Connects lazily to `host:port`. `application` is the Serve application that answers there."""
         self.address = address
-        self._metadata = (("application", application),)
+        self._metadata = grpc.aio.Metadata(("application", application))
         options = [
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -37,7 +37,8 @@ class Endpoint:
             ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
         self._channels = [grpc.aio.insecure_channel(address, options) for _ in range(num_channels)]
-        self._next = itertools.cycle(self._channels)
+        self._methods: dict[tuple[object, str], Iterator[Callable[..., Any]]] = {}
+        """Every method that was called, on every channel in turn: a stub takes longer to make than a call."""
         self._closed = False
 
     async def __aenter__(self) -> "Endpoint":
@@ -61,9 +62,12 @@ class Endpoint:
         """
         if self._closed:  # grpc aborts the process at a call on a channel that is about to close
             raise NotReady("the connection is closed", self.address)
-        invoke = getattr(stub(next(self._next)), method)
+        invokes = self._methods.get((stub, method))
+        if invokes is None:
+            invokes = itertools.cycle([getattr(stub(channel), method) for channel in self._channels])
+            self._methods[stub, method] = invokes
         try:
-            return cast(R, await invoke(request, metadata=self._metadata, timeout=timeout_s))
+            return cast(R, await next(invokes)(request, metadata=self._metadata, timeout=timeout_s))
         except grpc.aio.AioRpcError as error:
             raise error_of(error, self.address) from None
 
@@ -74,6 +78,8 @@ def error_of(error: grpc.aio.AioRpcError, address: str) -> EarwitnessError:
         if key == DETAILS_KEY:
             return from_status(status_pb2.Status.FromString(cast(bytes, value)))
     code, details = cast(tuple[int, str], error.code().value)[0], " ".join((error.details() or "no details").split())
+    if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return NotReady(details, address, "check the token: the service does not let this one in, or wants one")
     if "larger than max" in details:  # gRPC says RESOURCE_EXHAUSTED, as if it were worth another try
         return InvalidInput(details, address, f"send at most {MAX_MESSAGE_BYTES >> 20} MiB in one message")
     return type(from_status(status_pb2.Status(code=code)))(details, address)

@@ -7,7 +7,10 @@
         - UnknownKey
       + NotFound                 NOT_FOUND            a model, benchmark or run that does not exist
       + NotReady                 FAILED_PRECONDITION  the machine is not in the state that is needed
+      + Unauthenticated          UNAUTHENTICATED      no token, or one that is nobody's
+      + PermissionDenied         PERMISSION_DENIED    a known caller without the right
       + Overloaded               RESOURCE_EXHAUSTED   try again after `retry_after_s`
+        - QuotaExceeded
       + Unavailable              UNAVAILABLE          a peer that does not answer, now
       + DeadlineExceeded         DEADLINE_EXCEEDED
       + EngineFailure            INTERNAL             a model engine failed
@@ -65,6 +68,18 @@ class NotReady(EarwitnessError):
     code = "FAILED_PRECONDITION"
 
 
+class Unauthenticated(EarwitnessError):
+    """The call carries no token, or one that is nobody's. What it carried stands in no message."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(EarwitnessError):
+    """The caller is known, and may not do this."""
+
+    code = "PERMISSION_DENIED"
+
+
 class Overloaded(EarwitnessError):
     """A queue is full; the caller may try again after `retry_after_s` seconds."""
 
@@ -74,6 +89,10 @@ class Overloaded(EarwitnessError):
         super().__init__(message, field, remedy)
         self.args = (message, field, remedy, retry_after_s)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceeded(Overloaded):
+    """The caller has had its own share, whatever room the server has; it may try again after `retry_after_s`."""
 
 
 class Unavailable(EarwitnessError):

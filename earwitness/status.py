@@ -28,6 +28,8 @@ _BY_CODE: dict[str, type[EarwitnessError]] = {
     "INVALID_ARGUMENT": errors.InvalidInput,
     "NOT_FOUND": errors.NotFound,
     "FAILED_PRECONDITION": errors.NotReady,
+    "UNAUTHENTICATED": errors.Unauthenticated,
+    "PERMISSION_DENIED": errors.PermissionDenied,
     "RESOURCE_EXHAUSTED": errors.Overloaded,
     "UNAVAILABLE": errors.Unavailable,
     "DEADLINE_EXCEEDED": errors.DeadlineExceeded,
@@ -36,7 +38,9 @@ _BY_CODE: dict[str, type[EarwitnessError]] = {
 
 
 def to_status(error: EarwitnessError) -> status_pb2.Status:
-    """Describes an error with ErrorInfo (its class), BadRequest (its field) and RetryInfo (when to try again)."""
+    """Describes an error with ErrorInfo (its class), BadRequest (its field), RetryInfo (when to try again) and
+    QuotaFailure (whose share is spent).
+    """
     message, field = _cut(error.message, MAX_MESSAGE_BYTES), _cut(error.field, MAX_FIELD_BYTES)
     remedy = _cut(error.remedy, MAX_REMEDY_BYTES)
     about = {"field": field, "remedy": remedy}
@@ -48,6 +52,9 @@ def to_status(error: EarwitnessError) -> status_pb2.Status:
         info = error_details_pb2.RetryInfo()
         info.retry_delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         details.append(info)
+    if isinstance(error, errors.QuotaExceeded):
+        spent = error_details_pb2.QuotaFailure.Violation(subject=field, description=message)
+        details.append(error_details_pb2.QuotaFailure(violations=[spent]))
     text = str(EarwitnessError(message, field, remedy))
     return status_pb2.Status(
         code=code_pb2.Code.Value(error.code), message=text, details=[_pack(detail) for detail in details]

@@ -3,11 +3,13 @@ import pickle
 import socket
 import time
 
+import grpc
 import pytest
 
 from earwitness import server
 from earwitness.channel import MAX_MESSAGE_BYTES, RECONNECT_MS, Endpoint
-from earwitness.errors import DeadlineExceeded, InvalidInput, NotFound, NotReady, Unavailable
+from earwitness.errors import DeadlineExceeded, EarwitnessError, InvalidInput, NotFound, NotReady, Unavailable
+from earwitness.fanout import is_retriable
 from earwitness.v1 import captioner_pb2, captioner_pb2_grpc, llm_pb2, llm_pb2_grpc
 from tests.serving import FunctionServicer, said
 
@@ -119,6 +121,57 @@ async def test_calls_go_over_the_channels_in_turn_each_its_own_connection():
     assert len(set(peers[:3])) == 3
     assert peers[3:] == peers[:3]
     assert {application for _, application in peers} == {"my-llm"}
+
+
+async def test_a_stub_is_made_once_for_each_channel(port):
+    made = []
+
+    def stub(channel):
+        made.append(channel)
+        return llm_pb2_grpc.LlmServiceStub(channel)
+
+    request = llm_pb2.GenerateRequest(messages=[llm_pb2.ChatMessage(role="user", content="Hello.")])
+    async with Endpoint(f"127.0.0.1:{port}", "llm", num_channels=3) as endpoint:
+        for _ in range(10):
+            await endpoint.call(stub, "Generate", request, llm_pb2.GenerateResponse, 5.0)
+    assert len(made) == len(set(made)) == 3
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
+async def test_a_token_that_is_missing_or_wrong_is_named_and_not_tried_again(code):
+    class Guarded(FunctionServicer):
+        async def Generate(self, request, context):
+            await context.abort(code, "who are you?")
+
+    running, port = await server.start(Guarded(echo))
+    async with Endpoint(f"127.0.0.1:{port}", "llm") as endpoint:
+        with pytest.raises(NotReady, match=rf"127\.0\.0\.1:{port}: who are you\? \(check the token") as caught:
+            await generate(endpoint)
+    await running.stop(None)
+    assert not is_retriable(caught.value)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ],
+)
+async def test_what_a_proxy_says_of_a_replica_that_died_or_is_full_is_worth_another_try(code):
+    class Proxied(FunctionServicer):
+        async def Generate(self, request, context):
+            await context.abort(code, "the actor died")
+
+    running, port = await server.start(Proxied(echo))
+    async with Endpoint(f"127.0.0.1:{port}", "llm") as endpoint:
+        with pytest.raises(EarwitnessError, match="the actor died") as caught:
+            await generate(endpoint)
+    await running.stop(None)
+    assert is_retriable(caught.value)
 
 
 async def test_a_call_on_a_closed_endpoint_is_refused_even_while_it_closes(port):

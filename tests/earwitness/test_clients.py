@@ -5,9 +5,9 @@ import time
 import pytest
 
 from earwitness import server
-from earwitness.clients import Caption, CaptionerClient, LalmClient, LlmClient, ModelClient, SpokenTurn
+from earwitness.clients import BATCH_BYTES, Caption, CaptionerClient, LalmClient, LlmClient, ModelClient, SpokenTurn
 from earwitness.conversation import Turn
-from earwitness.errors import EngineFailure, NotFound, Unavailable
+from earwitness.errors import EngineFailure, InvalidInput, NotFound, Overloaded, Unavailable
 from earwitness.sampling import Generation, Sampling
 from services.captioner.config import CaptionerConfig
 from services.captioner.servicer import CaptionerServicer
@@ -25,6 +25,22 @@ def user(content):
 
 async def greet(request):
     return said("Hello.")
+
+
+class Counting(LlmServicer):
+    """The echo engine behind a count of its calls."""
+
+    def __init__(self, **config):
+        super().__init__(LlmConfig(engine="echo", **config))
+        self.calls = []
+
+    async def Generate(self, request, grpc_context):
+        self.calls.append(1)
+        return await super().Generate(request, grpc_context)
+
+    async def GenerateBatch(self, request, grpc_context):
+        self.calls.append(len(request.requests))
+        return await super().GenerateBatch(request, grpc_context)
 
 
 @pytest.fixture
@@ -130,3 +146,81 @@ async def test_another_kind_of_server_at_the_address_is_not_found():
     async with serving(FunctionServicer(greet), CaptionerClient) as client:
         with pytest.raises(NotFound, match=client.endpoint.address):
             await client.caption(b"RIFF")
+
+
+async def test_with_batches_calls_of_one_moment_are_one_and_answer_as_before():
+    sampling = Sampling(max_tokens=2)
+    words = [f"one two {number}" for number in range(70)]
+    servicer = Counting(max_in_flight=1000)
+    async with serving(servicer, LlmClient) as unary:
+        alone = [await unary.generate([user(word)], sampling, thinking=True) for word in words]
+    assert servicer.calls == [1] * 70
+    servicer = Counting(max_in_flight=1000)
+    async with serving(servicer, LlmClient, batch=32) as client:
+        together = await asyncio.gather(*[client.generate([user(word)], sampling, thinking=True) for word in words])
+        assert together == alone
+        assert servicer.calls == [32, 32, 6]
+        assert await client.generate([user("three")]) == await client.generate([user("three")])
+    assert servicer.calls == [32, 32, 6, 1, 1]
+
+
+async def test_in_a_batch_a_bad_call_fails_alone_with_the_error_of_the_unary_call():
+    bad = Turn(role="nobody", content="Hello.")
+    async with serving(LlmServicer(LlmConfig(engine="echo")), LlmClient) as client:
+        with pytest.raises(InvalidInput) as alone:
+            await client.generate([bad])
+    async with serving(LlmServicer(LlmConfig(engine="echo")), LlmClient, batch=8) as client:
+        calls = [client.generate([turn]) for turn in (user("a"), bad, user("b"))]
+        first, error, last = await asyncio.gather(*calls, return_exceptions=True)
+    assert (first.text, last.text) == ("a", "b")
+    assert vars(error) == vars(alone.value)
+
+
+async def test_a_batch_that_is_refused_is_refused_for_each_of_its_callers():
+    servicer = Counting(max_in_flight=8)
+    async with serving(servicer, LlmClient, batch=4) as client:
+        with servicer.admission.slot(6):
+            errors = await asyncio.gather(*[client.generate([user("a")]) for _ in range(4)], return_exceptions=True)
+            assert [type(error) for error in errors] == [Overloaded] * 4
+        answers = await asyncio.gather(*[client.generate([user("a")]) for _ in range(4)])
+        assert [answer.text for answer in answers] == ["a"] * 4
+
+
+async def test_clips_are_captioned_and_listened_to_in_batches():
+    clips = [sounds.encode(sounds.tone(440, seconds)) for seconds in (0.25, 0.5, 0.75)]
+    async with serving(CaptionerServicer(CaptionerConfig(), LengthCaptioner()), CaptionerClient, batch=8) as client:
+        captions = await asyncio.gather(*[client.caption(clip) for clip in [*clips, b"noise"]], return_exceptions=True)
+    assert [caption.text for caption in captions[:3]] == [f"A sound of {s} seconds." for s in (0.25, 0.5, 0.75)]
+    assert isinstance(captions[3], InvalidInput)
+    spoken = [SpokenTurn(turn=user("What is it?"), clips=(clip,), transcripts=(None,)) for clip in clips]
+    async with serving(LalmServicer(LalmConfig(checkpoint="x"), ReadingListener()), LalmClient, batch=8) as client:
+        heard = await asyncio.gather(*[client.listen([turn]) for turn in spoken])
+    assert [each.transcripts for each in heard] == [("0.25 s",), ("0.5 s",), ("0.75 s",)]
+
+
+async def test_batches_of_clips_stay_far_below_the_limit_on_a_message():
+    sizes = []
+
+    class Weighing(CaptionerServicer):
+        async def CaptionBatch(self, request, grpc_context):
+            sizes.append(request.ByteSize())
+            return await super().CaptionBatch(request, grpc_context)
+
+        async def Caption(self, request, grpc_context):
+            sizes.append(request.ByteSize())
+            return await super().Caption(request, grpc_context)
+
+    clip = sounds.encode(sounds.noise(20, seed=1))
+    servicer = Weighing(CaptionerConfig(max_in_flight=100), LengthCaptioner())
+    async with serving(servicer, CaptionerClient, batch=64) as client:
+        captions = await asyncio.gather(*[client.caption(clip) for _ in range(20)])
+    assert {caption.text for caption in captions} == {"A sound of 20 seconds."}
+    assert sum(sizes) > 2 * BATCH_BYTES
+    assert max(sizes) < 1.01 * BATCH_BYTES
+
+
+async def test_no_more_is_sent_at_once_than_the_service_takes():
+    servicer = Counting(max_in_flight=1000)
+    async with serving(servicer, LlmClient, batch=10_000) as client:
+        await asyncio.gather(*[client.generate([user("a")]) for _ in range(300)])
+    assert servicer.calls == [256, 44]
