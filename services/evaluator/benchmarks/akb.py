@@ -4,9 +4,12 @@ The format is ours, since the questions of AKB-2000 (arXiv:2603.19195) are not p
 `answer` (the right choice's text), `category` and `subcategory`. Other keys, such as who verified a row, are not read.
 """
 
+from pathlib import Path
+
 import msgspec
 
-from services.evaluator.benchmarks.rows import Source, collect, make_item
+from services.evaluator.benchmarks.rows import Text, make_item
+from services.evaluator.benchmarks.source import Reading, read_json
 from services.evaluator.items import Item
 
 BREAKDOWNS = ("category", "subcategory")
@@ -19,16 +22,16 @@ class AkbRow(msgspec.Struct):
     question: str
     choices: list[str]
     answer: str | None = None
-    category: str | list[str] | None = None
-    subcategory: str | list[str] | None = None
+    category: Text = None
+    subcategory: Text = None
 
 
-def read(source: Source) -> tuple[Item, ...]:
-    """Returns the file's items; raises `MalformedRow`."""
-    return collect(source.lines(AkbRow), _item)
+def read(path: Path) -> Reading:
+    """Returns the file's items; raises `NotFound` and `MalformedRow`."""
+    return read_json(path, AkbRow, _item)
 
 
-def _item(place: str, row: AkbRow) -> Item:
+def _item(_folder: Path, place: str, row: AkbRow) -> Item:
     return make_item(
         place,
         id=row.id,

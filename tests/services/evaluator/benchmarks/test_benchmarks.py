@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.errors import InvalidInput, MalformedRow, NotFound
-from services.evaluator.benchmarks import BENCHMARKS, load
+from services.evaluator.benchmarks import BENCHMARKS, folder_of, load, missing_clips
 
 AKB = {
     "id": "s1",
@@ -54,6 +54,12 @@ def mmau(folder: Path, *rows: dict) -> Path:
     path = folder / "mmau.json"
     path.write_text(json.dumps(rows))
     return path
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 def refused(name: str, path: Path) -> MalformedRow:
@@ -172,9 +178,40 @@ def test_a_file_that_does_not_exist_is_not_found(tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BENCHMARKS.items() if entry.path is None])
-def test_a_benchmark_that_does_not_come_with_the_package_asks_for_its_path(name):
-    with pytest.raises(InvalidInput, match="path"):
+def test_a_benchmark_that_does_not_come_with_the_package_asks_for_its_path(name, home):
+    with pytest.raises(InvalidInput, match="path") as refusal:
         load(name)
+    assert (f"earwitness data get {name}" in refusal.value.remedy) == (name in ("mmau", "mmar"))
+
+
+def test_without_a_path_the_data_folder_is_looked_at(home):
+    folder_of("mmau").mkdir(parents=True)
+    mmau(folder_of("mmau"), MMAU).rename(folder_of("mmau") / "mmau-test-mini.json")
+    assert folder_of("mmau").is_relative_to(home)
+    assert load("mmau").items[0].audio == folder_of("mmau") / "audio" / "3fe6.wav"
+
+
+def test_a_path_may_be_the_folder_of_the_data(tmp_path):
+    akb(tmp_path, MMAR).rename(tmp_path / "MMAR-meta.jsonl")
+    assert len(load("mmar", tmp_path).items) == 1
+    with pytest.raises(NotFound, match=r"mmau-test\.json"):
+        load("mmau-test", tmp_path)
+
+
+def test_mmar_reads_the_hub_s_list_as_it_reads_the_lines(tmp_path):
+    assert tuple(load("mmar", mmau(tmp_path, MMAR)).items) == tuple(load("mmar", akb(tmp_path, MMAR)).items)
+
+
+def test_the_test_split_of_mmau_has_no_answers_and_is_a_benchmark_of_its_own(tmp_path):
+    benchmark = load("mmau-test", mmau(tmp_path, MMAU | {"answer": "", "split": "test"}))
+    assert (benchmark.name, benchmark.items[0].answer) == ("mmau-test", None)
+
+
+def test_missing_clips_are_counted_by_item(tmp_path):
+    benchmark = load("mmau", mmau(tmp_path, MMAU, MMAU | {"id": "2"}, MMAU | {"id": "3", "audio_id": "./here.wav"}))
+    (tmp_path / "here.wav").write_bytes(b"RIFF")
+    assert missing_clips(benchmark) == 2
+    assert missing_clips(load("mini-akb")) == 0
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BENCHMARKS.items() if entry.path])

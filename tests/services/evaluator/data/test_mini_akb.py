@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from services.evaluator.benchmarks import akb
-from services.evaluator.benchmarks.rows import Source
 from tools.mini_akb.build import LETTERS, OUTPUT, checked, length_bias, normalised, render, rows
 from tools.mini_akb.rules import fault
 from tools.mini_akb.sources import CATEGORIES
@@ -91,7 +90,7 @@ def test_the_length_of_an_option_does_not_give_the_answer_away(entries, category
 
 
 def test_the_evaluator_reads_every_row_as_an_item_with_its_answer(lines):
-    items = akb.read(Source.open(Path(OUTPUT)))
+    items = akb.read(Path(OUTPUT)).items
     assert [(item.id, item.answer) for item in items] == [(row["id"], row["answer"]) for row in lines]
 
 
