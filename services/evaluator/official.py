@@ -10,13 +10,28 @@ are runs of letters, digits and underscores, without case, order or number. What
   happens to use a word of another one, so a fixed phrase like "The correct answer is:" has to be taken off before.
 - A right choice of symbols alone has no words: any answer without a wrong word passes.
 
-The original drops items without a prediction from the denominator; here each one counts (`services.evaluator.scoring`).
+The original drops items without a prediction from the denominator (`Share`); our own accuracy has every item in it
+(`services.evaluator.scoring`). It looks at an answer as it stands: what follows from a phrase around it is in the list.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-_WORD = re.compile(r"\b\w+\b")
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """Predictions that pass, of those that there are."""
+
+    correct: int
+    n: int
+
+    @property
+    def accuracy(self) -> float:
+        """Their share; NaN if there is no prediction."""
+        return self.correct / self.n if self.n else float("nan")
 
 
 def words(text: str) -> frozenset[str]:
@@ -26,9 +41,14 @@ def words(text: str) -> frozenset[str]:
 
 def matches(prediction: str, answer: str, choices: Sequence[str]) -> bool:
     """Returns whether the official string match takes `prediction` for the choice `answer`."""
-    said = words(prediction)
-    if not said:
+    said, right = words(prediction), words(answer)
+    if not said or not right <= said:
         return False
-    right = words(answer)
-    wrong = frozenset[str]().union(*(words(choice) - right for choice in choices if words(choice) != right))
-    return right <= said and not said & wrong
+    extra = said - right
+    return not extra or extra.isdisjoint(words(" ".join(choices)))
+
+
+def share(passed: Iterable[bool | None]) -> Share:
+    """Returns the count of predictions by whether each passes; None where there is no prediction."""
+    each = [bool(one) for one in passed if one is not None]
+    return Share(correct=sum(each), n=len(each))

@@ -85,8 +85,8 @@ def score(item: Item, answer: Answer) -> Score:
         outcome=_outcome(item, answer, reading.choice),
         choice=reading.choice,
         extractor=reading.extractor,
-        votes=dict(reading.votes),
-        official=item.answer is not None and official.matches(unwrapped(answer.text), item.answer, item.choices),
+        votes=reading.votes,
+        official=item.answer is not None and official.matches(unwrapped(reading.said), item.answer, item.choices),
     )
 
 
@@ -120,8 +120,12 @@ def breakdown(items: Sequence[Item], scores: Sequence[Score], key: str) -> dict[
     groups: dict[str, list[Score]] = {}
     for item, each in zip(items, scores, strict=True):
         groups.setdefault(item.groups.get(key, UNLABELLED), []).append(each)
-    order = sorted(groups, key=lambda label: (label == UNLABELLED, _LADDERS.get(label.lower(), 0)))
-    return {label: tally(groups[label]) for label in order}
+    return {label: tally(groups[label]) for label in sorted(groups, key=rank)}
+
+
+def rank(label: str) -> tuple[bool, int]:
+    """Returns where a group stands among others: by its ladder if it is on one, that of no label last."""
+    return label == UNLABELLED, _LADDERS.get(label.lower(), 0)
 
 
 def chance(items: Sequence[Item]) -> float:

@@ -1,6 +1,11 @@
-import pytest
+import math
 
-from services.evaluator.official import matches
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.evaluator.official import Share, matches, share
+from tests.services.evaluator.oracle import string_match
 
 CHOICES = ("Man", "Woman speaking", "Child speaking")
 
@@ -35,3 +40,21 @@ def test_the_answer_itself_passes_even_where_it_stands_twice():
 def test_words_that_the_answer_shares_with_others_are_not_held_against_it():
     assert matches("male voice", "male voice", ("male voice", "female voice"))
     assert not matches("female voice", "male voice", ("male voice", "female voice"))
+
+
+WORDS = st.sampled_from(
+    ["", "Rain", "heavy rain", "a", "A_1", "3/4", "two two", "twenty-one", "...", "ſun", "İz", "ΟΔΟΣ"]
+)
+TEXTS = st.lists(WORDS, max_size=3).map(" ".join) | st.text(max_size=12)
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=5), st.data())
+def test_the_match_is_the_official_one(prediction, choices, data):
+    answer = data.draw(st.sampled_from(choices))
+    assert matches(prediction, answer, choices) == string_match(answer, prediction, choices)
+
+
+def test_predictions_that_do_not_exist_are_in_no_denominator():
+    assert share([True, None, False, True]) == Share(correct=2, n=3)
+    assert share([True, None, False, True]).accuracy == pytest.approx(2 / 3)
+    assert math.isnan(share([None]).accuracy)

@@ -21,6 +21,7 @@ FAILED = Answer(text="", finish_reason="error", error="UNAVAILABLE: no replica")
         (answered("(B) Thunder"), Outcome.CORRECT),
         (answered("(A)"), Outcome.WRONG),
         (answered("hm"), Outcome.UNPARSED),
+        (answered("[REQUEST FAILED after 2 (B) retries]"), Outcome.UNPARSED),
         (answered("well, let me"), Outcome.UNPARSED),
         (answered("well, let me", "length"), Outcome.TRUNCATED),
         (answered("<think>B it is", "length"), Outcome.TRUNCATED),
