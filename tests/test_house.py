@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("captioner", "llm", "lalm", "trainer", "evaluator")
-HEAVY_PACKAGES = {"torch", "vllm", "ray", "transformers", "peft", "safetensors", "sqlalchemy", "scipy", "soundfile"}
+HEAVY_PACKAGES = {
+    "aiohttp", "peft", "psycopg", "pyarrow", "ray", "safetensors", "scipy", "soundfile", "sqlalchemy", "torch",
+    "transformers", "uvloop", "vllm",
+}  # fmt: skip
 HEAVY = {
     "earwitness/audio.py",
     "earwitness/desta/checkpoint.py",
@@ -24,7 +27,13 @@ HEAVY = {
     "services/captioner/pitch.py",
     "services/captioner/rhythm.py",
     "services/captioner/spectrum.py",
-    "services/evaluator/ledger.py",
+    "services/evaluator/ledger/claims.py",
+    "services/evaluator/ledger/engine.py",
+    "services/evaluator/ledger/migrations.py",
+    "services/evaluator/ledger/runs.py",
+    "services/evaluator/ledger/schema.py",
+    "services/evaluator/ledger/statements.py",
+    "services/evaluator/ledger/store.py",
     "services/trainer/examples.py",
     "services/trainer/loop.py",
     "services/trainer/state.py",

@@ -27,7 +27,7 @@ from services.trainer.config import TrainConfig
 if TYPE_CHECKING:
     from services.evaluator.items import Setting
     from services.evaluator.result import Experiment as Results
-    from services.evaluator.result import RunResult, Timing
+    from services.evaluator.result import RunResult, Timing, Usage
 
 STAGES = 6
 RESULTS = "results.json"
@@ -123,8 +123,8 @@ class Experiment:
             with self._stage("listen", "the LALM joins the other services"):
                 self._serve_lalm(cluster, lalm / "checkpoint")
             with self._stage("evaluate", "text, cascade and audio, every answer into the ledger"):
-                results = asyncio.run(self._evaluate())
-        result.save(self._result(results, lalm, targets), self.folder)
+                runs = asyncio.run(self._evaluate())
+        result.save(self._result(runs, lalm, targets), self.folder)
 
     @contextmanager
     def _stage(self, name: str, what: str) -> Generator[None]:
@@ -206,42 +206,40 @@ class Experiment:
 
         cluster.deploy({"lalm": application_of("lalm", LalmConfig(checkpoint=checkpoint.resolve()))})
 
-    async def _evaluate(self) -> "list[RunResult]":
+    async def _evaluate(self) -> "list[tuple[RunResult, Usage]]":
         from earwitness.sampling import Sampling
         from services.evaluator import benchmarks
         from services.evaluator.ledger import Ledger
+        from services.evaluator.plan import Plan, Targets
         from services.evaluator.progress import RunBar
-        from services.evaluator.session import Plan, Session
+        from services.evaluator.session import Session
 
         address = self.config.cluster.address
-        session = Session(
-            ledger=Ledger.at(self.folder / "ledger.sqlite"),
-            llm_address=address,
-            captioner_address=address,
-            lalm_address=address,
-            plan=Plan(prompt=self.config.prompt, sampling=Sampling(max_tokens=self.config.max_tokens)),
-        )
-        plan: dict[Setting, tuple[str, ...]] = {
+        ledger = Ledger.at(self.folder / "ledger.sqlite")
+        targets = Targets(llm=address, captioner=address, lalm=address)
+        plan = Plan(prompt=self.config.prompt, sampling=Sampling(max_tokens=self.config.max_tokens))
+        asked: dict[Setting, tuple[str, ...]] = {
             "text": self.config.text,
             "cascade": self.config.heard,
             "audio": self.config.heard,
         }
-        results: list[RunResult] = []
-        async with session:
-            for setting, names in plan.items():
+        runs: list[tuple[RunResult, Usage]] = []
+        async with Session(ledger=ledger, folder=self.folder, targets=targets) as session:
+            for setting, names in asked.items():
                 for benchmark in map(benchmarks.load, names):
                     title, started = f"{setting} {benchmark.name}", time.monotonic()
                     with RunBar(title, len(benchmark.items)) as bar:
-                        results.append(await session.run(benchmark, setting, bar.show))
+                        runs.append(await session.run(benchmark, setting, plan, bar.show))
                     self._time(title, time.monotonic() - started, len(benchmark.items))
-        return results
+        ledger.close()
+        return runs
 
     def _time(self, stage: str, seconds: float, items: int) -> None:
         from services.evaluator.result import Timing
 
         self.timings.append(Timing(stage=stage, seconds=seconds, items=items))
 
-    def _result(self, results: "list[RunResult]", lalm: Path, targets: Path) -> "Results":
+    def _result(self, runs: "list[tuple[RunResult, Usage]]", lalm: Path, targets: Path) -> "Results":
         from services.evaluator.result import Experiment as Results
         from services.evaluator.result import Point
         from services.trainer import curve
@@ -249,7 +247,8 @@ class Experiment:
         points = curve.read(lalm / "curve.jsonl")
         return Results(
             name=f"{self.config.backbone} through three settings",
-            results=tuple(results),
+            results=tuple(result for result, _ in runs),
+            usage=tuple(usage for _, usage in runs),
             curve=tuple(Point(step=at.step, loss=at.loss) for at in points if at.loss is not None),
             held_out=tuple(Point(step=at.step, loss=at.held_out) for at in points if at.held_out is not None),
             lineage={
@@ -265,7 +264,7 @@ class Experiment:
 
         experiment = result.load(self.folder)
         page = self.folder / "report.html"
-        report.write(experiment, page)
+        report.write(experiment, self.folder, page)
         report.show(experiment, self.console)
         self.console.print(f"\nReport: [bold]{page.resolve()}[/bold]", soft_wrap=True)
 

@@ -1,24 +1,33 @@
 """One run: every item of a benchmark asked in one setting, each answer in the ledger before it counts."""
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from weakref import WeakValueDictionary
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 from earwitness.batcher import Batcher
-from earwitness.errors import EarwitnessError
-from earwitness.fanout import Retries, fan_out, persist
-from earwitness.identity import Identity
-from earwitness.sampling import Sampling
+from earwitness.errors import EarwitnessError, NotReady
+from earwitness.fanout import Outage, fan_out
+from services.evaluator.answers import Sheet
 from services.evaluator.items import Answer, Benchmark, Item
-from services.evaluator.ledger import Entry, Ledger
-from services.evaluator.prompts import PromptTemplate
-from services.evaluator.result import RunResult, measure
+from services.evaluator.keys import AnswerKeys
+from services.evaluator.ledger import BUSY, Claimed, Entry, Ledger
+from services.evaluator.leg import LegKeeper
+from services.evaluator.measurement import Measurement
+from services.evaluator.plan import Plan
+from services.evaluator.result import Description, RunResult, Usage
+from services.evaluator.scoring import Tally
 from services.evaluator.settings import Asker, Question
 
 ROWS_AT_ONCE = 500
+WORKERS_PER_PLACE = 2
+"""Items are looked up and recorded beside those that the service works on, so that it never waits for the ledger."""
+POLL_S = 0.25
+"""Between two looks whether another evaluator has got an answer."""
+SHOW_S = 0.1
+"""Between two reports of progress."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +39,14 @@ class Progress:
     reused: int
     """Answers that were in the ledger."""
     failed: int
+    retries: int = 0
+    in_flight: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    captions: int = 0
+    """Captions that were paid for."""
+    audio_s: float = 0.0
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -38,108 +55,163 @@ class Run:
 
     benchmark: Benchmark
     asker: Asker
-    template: PromptTemplate
-    sampling: Sampling
+    plan: Plan
+    description: Description
     ledger: Ledger
-    in_flight: int = 32
-    retries: Retries = field(default_factory=Retries)
-    captioner: str = ""
-    checkpoint: str = ""
+    folder: Path
+    """Of the results: the run's answers go there."""
     on_progress: Callable[[Progress], None] = lambda progress: None
-    reused: int = 0
-    failed: int = 0
-    _answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
-    _captions: dict[str, str] = field(default_factory=dict[str, str])
-    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
-    """By the key of an answer that is under way."""
-    _known: Batcher[str, Answer | None] = field(init=False)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, it lets what is in flight end and asks nothing more."""
+    leg: LegKeeper = field(init=False)
+    _keys: AnswerKeys = field(init=False)
+    _measurement: Measurement = field(init=False)
+    _done: int = 0
+    _skipped: int = 0
+    """Items, from the first on, that an earlier start settled and this one has not yet measured."""
+    _reused: int = 0
+    _shown_at: float = 0.0
+    _under_way: set[str] = field(default_factory=set[str])
+    """The keys of answers that this run is asking for."""
+    _later: list[int] = field(default_factory=list[int])
+    """Positions of items that somebody asks at the moment."""
+    _known: Batcher[str, Answer | Claimed] = field(init=False)
     _record: Batcher[Entry, None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._known = Batcher(self.ledger.answers, ROWS_AT_ONCE)
+        self._keys = AnswerKeys(self.asker.service.identity, self.asker.setting, self.plan)
+        self._known = Batcher(self.ledger.answer_or_claim, ROWS_AT_ONCE)
         self._record = Batcher(self.ledger.record, ROWS_AT_ONCE)
+        self.leg = LegKeeper(self.ledger, self.description.file(self.benchmark), self._prefix)
 
-    async def execute(self) -> RunResult:
-        """Asks what the ledger lacks and returns the result over every item. Killed, it may simply be started again.
+    async def execute(self) -> tuple[RunResult, Usage]:
+        """Asks what the ledger lacks and measures every item. Killed, it may simply be started again.
 
-        Raises NotReady where the ledger fails.
+        Raises NotReady where the ledger fails or the run was told to stop, Outage where a service is gone for good.
         """
-        await fan_out(self.benchmark.items, self._settle, self.in_flight)
-        return measure(
-            self.benchmark,
-            self._answers,
-            setting=self.asker.setting,
-            backbone=self.asker.identity.model,
-            fingerprint=self.asker.identity.weights,
-            prompt=self.template.name,
-            parameters=_parameters(self.sampling, self.asker.identity),
-            captioner=self.captioner,
-            checkpoint=self.checkpoint,
-            captions=self._captions,
-        )
+        name, num_items = self.description.file(self.benchmark), len(self.benchmark.items)
+        async with self.leg:
+            with Sheet(self.folder / name, num_items) as sheet:
+                # Of a text benchmark, the run's name tells all that its answers depend on; clips may have changed.
+                settled = await self.leg.settled() if self.asker.setting == "text" else 0
+                self._measurement, self._skipped = Measurement(self.benchmark, num_items, sheet, settled), settled
+                await self._settle_all(settled)
+                if self._done < num_items:
+                    self._show()
+                    text = f"stopped with {self._done + self._skipped} of {num_items} items answered"
+                    raise NotReady(text, name, "start the same command again to go on: what was answered is kept")
+                await asyncio.to_thread(sheet.finish)
+        self._show()
+        return self._measurement.result(self.description, name), self.leg.usage(self._reused)
 
-    async def _settle(self, item: Item) -> None:
-        """Brings one item to its answer, or to its recorded failure."""
+    async def _settle_all(self, settled: int) -> None:
+        """Asks first what no earlier start has settled, so that a run of a million goes on at once."""
+        workers = WORKERS_PER_PLACE * self.plan.in_flight
+        new = islice(enumerate(self.benchmark.items), settled, None)
+        await fan_out(new, self._settle, workers, self.stop)
+        await self._measure_settled(islice(enumerate(self.benchmark.items), settled))
+        while self._later and not self.stop.is_set():
+            positions, self._later = self._later, []
+            left = ((position, self.benchmark.items[position]) for position in positions)
+            await fan_out(left, self._settle, workers, self.stop)
+            if self._later:
+                await asyncio.sleep(POLL_S)
+
+    async def _measure_settled(self, items: Iterator[tuple[int, Item]]) -> None:
+        """Measures answers of earlier starts, many at a time; puts off what has none after all."""
+        while (rows := list(islice(items, ROWS_AT_ONCE))) and not self.stop.is_set():
+            shown = [(position, item.rotated(self.plan.places)) for position, item in rows]
+            keys = [self._keys.of(item, await self.asker.prepare(item)) for _, item in shown]
+            known = await asyncio.to_thread(self.ledger.answers, keys)
+            for (position, item), answer in zip(shown, known, strict=True):
+                self._skipped -= 1
+                if answer is None:
+                    self._later.append(position)
+                    continue
+                self._reused += 1
+                self._measured(position, item, answer)
+
+    async def _settle(self, numbered: tuple[int, Item]) -> None:
+        """Brings one item to its answer or to its recorded failure; one that another asks is put off."""
+        position, item = numbered[0], numbered[1].rotated(self.plan.places)
+        caption, audio_sha256, key = "", "", ""
         try:
             question = await self.asker.prepare(item)
-            self._captions[item.id] = question.caption
-            answer = await self._answer(item, question)
+            caption, audio_sha256 = question.caption, question.audio_sha256
+            key = self._keys.of(item, question)
+            answer = await self._answer(key, item, question)
+        except Outage:
+            raise
         except EarwitnessError as error:
             answer = Answer(text="", finish_reason="error", error=str(error))
-            self.failed += 1
-            await self._record.submit(self._entry("", item, answer))
-        self._answers[item.id] = answer
-        done, total = len(self._answers), len(self.benchmark.items)
-        self.on_progress(Progress(done=done, total=total, reused=self.reused, failed=self.failed))
-
-    async def _answer(self, item: Item, question: Question) -> Answer:
-        """Returns the ledger's answer, asked for if need be; items with one content wait for each other."""
-        key = answer_key(item, question, self.asker, self.sampling)
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            known = await self._known.submit(key)
-            if known is not None:
-                self.reused += 1
-                return known
-            answer = await persist(lambda: self.asker.ask(question), self.retries)
+            self.leg.failed += 1
             await self._record.submit(self._entry(key, item, answer))
-            return answer
+        if answer is None:
+            self._later.append(position)
+            return
+        self._measured(position, item, answer, caption, audio_sha256)
 
-    def _entry(self, key: str, item: Item, answer: Answer) -> Entry:
+    def _measured(self, position: int, item: Item, answer: Answer, caption: str = "", audio_sha256: str = "") -> None:
+        self._measurement.add(position, item, answer, caption, audio_sha256)
+        self._done += 1
+        if time.monotonic() - self._shown_at > SHOW_S:
+            self._show()
+
+    async def _answer(self, key: str, item: Item, question: Question) -> Answer | None:
+        """Returns the ledger's answer, asked for if need be; None while somebody else asks for it."""
+        if key in self._under_way:
+            return None
+        self._under_way.add(key)
+        try:
+            known = await self._known.submit(key)
+            if known is BUSY:
+                return None
+            if isinstance(known, Answer):
+                self._reused += 1
+                return known
+            return await self._ask(key, item, question)
+        except (Outage, asyncio.CancelledError):
+            await asyncio.to_thread(self.ledger.release, [key])  # a server lives on, and would keep others from asking
+            raise
+        finally:
+            self._under_way.discard(key)
+
+    async def _ask(self, key: str, item: Item, question: Question) -> Answer:
+        started = time.monotonic()
+        tried = await self.asker.ask(question)
+        answer, seconds = tried.value, time.monotonic() - started
+        await self._record.submit(self._entry(key, item, answer, seconds, tried.attempts))
+        self.leg.answered(answer, tried.attempts - 1, question.clip.seconds if question.clip else 0.0)
+        return answer
+
+    def _entry(self, key: str, item: Item, answer: Answer, seconds: float = 0.0, attempts: int = 1) -> Entry:
         return Entry(
             key=key,
             benchmark=self.benchmark.name,
             item=item.id,
             setting=self.asker.setting,
-            backbone=self.asker.identity.model,
+            backbone=self.asker.service.identity.model,
             answer=answer,
+            seconds=round(seconds, 4),
+            attempts=attempts,
         )
 
+    def _prefix(self) -> int:
+        return self._measurement.prefix
 
-def answer_key(item: Item, question: Question, asker: Asker, sampling: Sampling, sample: int = 0) -> str:
-    """Returns the ledger's key: a hash of all that can change the answer.
-
-    The rendered prompt holds the template's wording and, in the cascade, the caption; the fingerprint stands for
-    weights, tokenizer, chat template, dtype and engine, and in the audio setting for the connector too.
-    """
-    parts: Sequence[object] = [
-        "answer",
-        item.digest(question.audio_sha256),
-        asker.identity.fingerprint,
-        asker.setting,
-        [[turn.role, turn.content] for turn in question.turns],
-        asdict(sampling),
-        sample,
-    ]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
-
-
-def _parameters(sampling: Sampling, identity: Identity) -> dict[str, str | int | float | bool | None]:
-    return {
-        "engine": identity.engine,
-        "dtype": identity.dtype,
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
-        "stop": " | ".join(sampling.stop),
-    }
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        progress = Progress(
+            done=self._done + self._skipped,
+            total=len(self.benchmark.items),
+            reused=self._reused + self._skipped,
+            failed=self.leg.failed,
+            retries=self.leg.retries,
+            in_flight=self.asker.service.limit.in_flight,
+            prompt_tokens=self.leg.prompt_tokens,
+            completion_tokens=self.leg.completion_tokens,
+            captions=self.leg.captions,
+            audio_s=self.leg.audio_s,
+            tally=self._measurement.tally,
+        )
+        self.on_progress(progress)

@@ -1,32 +1,22 @@
 """A session: one backbone's services and the ledger, opened once for the runs of an experiment."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Self, TypeVar, cast
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
 
-from earwitness.clients import CaptionerClient, LalmClient, LlmClient, ModelClient
-from earwitness.errors import InvalidInput
 from earwitness.identity import Identity
-from earwitness.sampling import Sampling
 from services.evaluator.captions import CaptionStore
+from services.evaluator.clips import ClipStore
 from services.evaluator.items import Benchmark, Setting
 from services.evaluator.ledger import Ledger
-from services.evaluator.prompts import DEFAULT, template
-from services.evaluator.result import RunResult
+from services.evaluator.plan import Plan, Targets
+from services.evaluator.prompts import caption_prompt
+from services.evaluator.result import Description, Parameter, RunResult, Usage
 from services.evaluator.run import Progress, Run
+from services.evaluator.service import Service, open_service
 from services.evaluator.settings import Asker, AudioAsker, CascadeAsker, TextAsker
-
-READY_WITHIN_S = 120.0
-C = TypeVar("C", bound=ModelClient)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """How every run of a session asks."""
-
-    prompt: str = DEFAULT
-    sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
-    in_flight: int = 32
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,70 +24,109 @@ class Session:
     """Clients of the services that are needed, opened when first used. Use it as an async context manager."""
 
     ledger: Ledger
-    llm_address: str
-    captioner_address: str
-    lalm_address: str
-    plan: Plan = field(default_factory=Plan)
-    _clients: dict[type[ModelClient], tuple[ModelClient, Identity]] = field(
-        default_factory=dict[type[ModelClient], tuple[ModelClient, Identity]]
-    )
+    folder: Path
+    targets: Targets = field(default_factory=Targets)
+    clips: ClipStore = field(default_factory=ClipStore)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set, it ends the run under way as soon as what is in flight has come back."""
+    _services: dict[str, Service[Any]] = field(default_factory=dict[str, Service[Any]])
+    _bears: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        for client, _ in self._clients.values():
-            await client.close()
+        for service in self._services.values():
+            await service.client.close()
+
+    @property
+    def services(self) -> Mapping[str, Service[Any]]:
+        """What was opened so far, by its kind."""
+        return self._services
 
     async def run(
-        self, benchmark: Benchmark, setting: Setting, on_progress: Callable[[Progress], None] = lambda progress: None
-    ) -> RunResult:
-        """Runs a benchmark in a setting.
+        self,
+        benchmark: Benchmark,
+        setting: Setting,
+        plan: Plan | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> tuple[RunResult, Usage]:
+        """Runs a benchmark in a setting, and writes its answers into the session's folder.
 
-        Raises Unavailable where a service does not answer at the start, InvalidInput for a benchmark without clips in a
-        setting that hears.
+        Raises Unavailable where a service does not answer at the start, InvalidInput for a plan that does not fit the
+        benchmark and the setting, and what `Run.execute` raises.
         """
-        if setting != "text" and not benchmark.has_audio:
-            raise InvalidInput(f"{benchmark.name} has no clips", "setting", "ask it in the text setting")
-        asker, captioner = await self._asker(setting)
+        plan = plan or Plan()
+        plan.check(benchmark, setting)
+        plan = replace(plan, sampling=replace(plan.sampling, seed=plan.sampling.seed + plan.sample))
+        model = await self._service("lalm" if setting == "audio" else "llm", plan)
+        captioner = await self._service("captioner", plan) if setting == "cascade" else None
+        captions = self._captions(captioner, plan) if captioner else None
         run = Run(
             benchmark=benchmark,
-            asker=asker,
-            template=template(self.plan.prompt),
-            sampling=self.plan.sampling,
+            asker=self._asker(setting, plan, model, captions),
+            plan=plan,
+            description=_describe(setting, plan, model.identity, captioner.identity if captioner else None),
             ledger=self.ledger,
-            in_flight=self.plan.in_flight,
-            captioner=captioner,
-            checkpoint=_named(asker.identity) if setting == "audio" else "",
+            folder=self.folder,
             on_progress=on_progress,
+            stop=self.stop,
         )
+        if captions:
+            captions.on_asked = run.leg.captioned
         return await run.execute()
 
-    async def _asker(self, setting: Setting) -> tuple[Asker, str]:
-        """Returns what asks in a setting, and the name of the captioner that it uses, "" for none."""
-        wording, sampling = template(self.plan.prompt), self.plan.sampling
+    def _asker(self, setting: Setting, plan: Plan, model: Service[Any], captions: CaptionStore | None) -> Asker:
         if setting == "audio":
-            lalm, identity = await self._client(LalmClient, self.lalm_address)
-            return AudioAsker(client=lalm, identity=identity, template=wording, sampling=sampling), ""
-        llm, identity = await self._client(LlmClient, self.llm_address)
-        if setting == "text":
-            return TextAsker(client=llm, identity=identity, template=wording, sampling=sampling), ""
-        captioner, heard = await self._client(CaptionerClient, self.captioner_address)
-        store = CaptionStore(client=captioner, identity=heard, ledger=self.ledger)
-        asker = CascadeAsker(client=llm, identity=identity, captions=store, template=wording, sampling=sampling)
-        return asker, _named(heard)
+            return AudioAsker(service=model, plan=plan, clips=self.clips)
+        if captions:
+            return CascadeAsker(service=model, plan=plan, clips=self.clips, captions=captions)
+        return TextAsker(service=model, plan=plan)
 
-    async def _client(self, cls: type[C], address: str) -> tuple[C, Identity]:
-        if cls not in self._clients:
-            client = cls.at(address)
-            try:
-                await client.ready(READY_WITHIN_S)
-                self._clients[cls] = (client, await client.identity())
-            except BaseException:
-                await client.close()
-                raise
-        client, identity = self._clients[cls]
-        return cast(C, client), identity
+    def _captions(self, captioner: Service[Any], plan: Plan) -> CaptionStore:
+        return CaptionStore(service=captioner, ledger=self.ledger, prompt=caption_prompt(plan.caption_prompt))
+
+    async def _service(self, kind: str, plan: Plan) -> Service[Any]:
+        """Returns the service, opened for answers of this length and so many at once if need be."""
+        bears = plan.in_flight, plan.sampling.max_tokens
+        if self._bears.get(kind) != bears:
+            if old := self._services.pop(kind, None):
+                await old.client.close()
+            target = getattr(self.targets, kind)
+            self._services[kind] = await open_service(kind, target, in_flight=bears[0], max_tokens=bears[1])
+            self._bears[kind] = bears
+        return self._services[kind]
+
+
+def _describe(setting: Setting, plan: Plan, model: Identity, captioner: Identity | None) -> Description:
+    return Description(
+        backbone=model.model,
+        fingerprint=model.weights,
+        setting=setting,
+        prompt=plan.prompt,
+        parameters=_parameters(plan, model),
+        captioner=_named(captioner) if captioner else "",
+        caption_prompt=plan.caption_prompt if captioner else "",
+        checkpoint=_named(model) if setting == "audio" else "",
+        control=plan.control,
+        rotation=plan.places,
+        answering=plan.answering,
+        sample=plan.sample,
+    )
+
+
+def _parameters(plan: Plan, identity: Identity) -> dict[str, Parameter]:
+    sampling = plan.sampling
+    return {
+        "dtype": identity.dtype,
+        "engine": identity.engine,
+        "max_tokens": sampling.max_tokens,
+        "seed": sampling.seed,
+        "stop": " | ".join(sampling.stop),
+        "temperature": sampling.temperature,
+        "thinking": plan.thinking,
+        "top_p": sampling.top_p,
+    }
 
 
 def _named(identity: Identity) -> str:

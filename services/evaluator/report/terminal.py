@@ -1,32 +1,28 @@
-"""The report in a terminal: the findings, one overview, then one table for each benchmark."""
+"""The report in a terminal: the findings, one overview, then one table for each benchmark and each further question."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.evaluator.report import summary
-from services.evaluator.report.summary import VERBS, Column, Grid
+from services.evaluator.report import summary, tables, terminal_more
+from services.evaluator.report.grid import VERBS, Column, Grid, Section, grid
+from services.evaluator.report.terminal_table import accuracy, fits, plain, table_of, verb
+from services.evaluator.report.usage import Costs
+from services.evaluator.report.words import bracket, interval, percent, verdict
 from services.evaluator.result import Experiment, RunResult
 from services.evaluator.scoring import Tally
-from services.evaluator.stats import wilson
 
-_GROUPS_SHOWN = 9
-"""A benchmark's first breakdown stands in its table if it has no more groups; the page has the rest."""
 _LEGEND = (
     "[low, high]: 95 % interval; near chance: a guess's accuracy is in it. "
     "Bounds: every unread answer wrong, and every one right. Official: by the string match of MMAU and MMAR."
 )
 
-Run = tuple[str, Column, RunResult]
-"""A backbone's name, what it was run on, and what came of it."""
 
-
-def show(experiment: Experiment, console: Console) -> None:
+def show(experiment: Experiment, console: Console, costs: Costs | None = None) -> None:
     """Prints the experiment."""
-    table = summary.grid(experiment)
+    table = grid(experiment)
     if not table.cells:
         console.print("No results.")
         return
@@ -35,116 +31,132 @@ def show(experiment: Experiment, console: Console) -> None:
     console.print()
     findings = Table.grid(padding=(0, 2))
     for setting, sentence in summary.findings(table):
-        findings.add_row(Text(VERBS[setting], style="italic cyan"), Text(sentence.replace("\N{NO-BREAK SPACE}%", "%")))
+        findings.add_row(Text(VERBS[setting], style="italic cyan"), plain(sentence))
     console.print(findings)
     console.print()
     overview = _overview(table)
-    console.print(overview if _fits(overview, console) else _list(table))
-    for benchmark in dict.fromkeys(column.benchmark for column in table.columns):
-        runs = _runs(table, benchmark)
-        whole = _benchmark(runs, beside=True)
-        if _fits(whole, console):
-            console.print(whole)
-            continue
-        console.print(_benchmark(runs, beside=False))
-        if _breakdown(runs[0][2])[1]:
-            console.print(_groups(runs))
+    console.print(overview if fits(overview, console) else _list(table))
+    for section in table.sections:
+        for part in _section(table, section, console):
+            console.print(part)
+    for part in terminal_more.parts(experiment, table, costs or {}, console):
+        console.print(part)
     console.print(Text(_LEGEND, style="dim"))
 
 
 def _overview(table: Grid) -> Table:
-    drawn = _table("Accuracy, % of all items")
+    drawn = table_of("Accuracy, % of all items")
     drawn.add_column("backbone")
-    for column in table.columns:
+    for column in table.main:
         drawn.add_column(_head(column), justify="right")
-    for name in table.backbones:
-        drawn.add_row(Text(name), *(_cell(result) for result in table.row(name)))
+    for name, cells in tables.overview(table):
+        drawn.add_row(Text(name), *(_cell(cell) for cell in cells))
         drawn.add_section()
-    guesses = [table.column(column)[0][1].chance for column in table.columns]
-    drawn.add_row("a guess", *(summary.percent(guess) for guess in guesses), style="dim")
+    guesses = [table.column(column)[0][1].chance for column in table.main]
+    drawn.add_row("a guess", *(percent(guess) for guess in guesses), style="dim")
     return drawn
 
 
 def _list(table: Grid) -> Table:
     """The overview for a narrow console: one row for each result."""
-    drawn = _table("Accuracy, % of all items")
+    drawn = table_of("Accuracy, % of all items")
     drawn.add_column("backbone", overflow="fold")
     drawn.add_column("")
     drawn.add_column("benchmark", overflow="fold")
     for head in ("accuracy", "a guess", "unread"):
         drawn.add_column(head, justify="right", no_wrap=True)
     for name in table.backbones:
-        for column, result in zip(table.columns, table.row(name), strict=True):
+        for column, result in zip(table.main, table.row(name), strict=True):
             if result:
-                total = result.total
-                shares = Text(f"{summary.percent(total.accuracy)} {summary.bracket(wilson(total.correct, total.n))}")
-                guess = summary.percent(result.chance)
-                drawn.add_row(
-                    Text(name), _verb(column), Text(column.benchmark), shares, guess, str(total.unread or "·")
-                )
+                unread = str(result.total.unread or "·")
+                where = Text(column.where)
+                drawn.add_row(Text(name), verb(column), where, accuracy(result.total), percent(result.chance), unread)
         drawn.add_section()
     return drawn
 
 
-def _runs(table: Grid, benchmark: str) -> list[Run]:
-    columns = [column for column in table.columns if column.benchmark == benchmark]
-    return [(name, column, result) for column in columns for name, result in table.column(column)]
+def _section(table: Grid, section: Section, console: Console) -> Iterator[RenderableType]:
+    whole = _benchmark(table, section, beside=True)
+    if fits(whole, console):
+        yield whole
+    else:
+        yield _benchmark(table, section, beside=False)
+        for column in dict.fromkeys(run.column for run in section.main):
+            if section.first.breakdowns:
+                named = _groups(table, section, column, in_full=True)
+                yield named if fits(named, console) else _groups(table, section, column, in_full=False)
+    for hard in tables.hardest(section):
+        yield _hardest(hard)
 
 
-def _benchmark(runs: Sequence[Run], *, beside: bool) -> Table:
+def _benchmark(table: Grid, section: Section, *, beside: bool) -> Table:
     """The totals of a benchmark's runs, with the groups of its first breakdown beside them if there are few."""
-    first = runs[0][2]
-    key, groups = _breakdown(first)
-    shown = groups if beside and len(groups) <= _GROUPS_SHOWN else {}
-    drawn = _table(f"{first.benchmark}, n = {first.total.n}" + (f", by {key}" if shown else ""))
+    key, groups = tables.lead(section) if beside else ("", {})
+    flagged = section.first.without_known_bad
+    drawn = table_of(f"{section.benchmark}, n = {section.first.total.n}" + (f", by {key}" if groups else ""))
     drawn.add_column("backbone", overflow="fold")
-    drawn.add_column("")
-    for label, tally in shown.items():
+    for label, tally in groups.items():
         drawn.add_column(Text.assemble(label, "\n", (f"n={tally.n}", "dim")), justify="right")
-    for head in ("all", "interval", "bounds", "official", "unread"):
+    drawn.add_column("all", justify="right", no_wrap=True)
+    if flagged:
+        drawn.add_column(Text.assemble("sound\nitems\n", (f"n={flagged.n}", "dim")), justify="right", no_wrap=True)
+    for head in ("interval", "bounds", "official", "unread"):
         drawn.add_column(head, justify="right", no_wrap=True)
-    for name, column, result in runs:
-        parts = [_share(result, key, label) for label in shown]
-        drawn.add_row(Text(name), _verb(column), *parts, *_totals(result.total))
+    for column, rows in tables.by_run(section):
+        drawn.add_row(_way(column))
+        for row in rows:
+            name = f"{table.keys[row.run.backbone]} {row.run.backbone}".strip()
+            shares = [percent(cell.tally.accuracy) for cell in row.groups] if groups else []
+            drawn.add_row(Text(name), *shares, *_totals(row.run.result))
+        drawn.add_section()
     return drawn
 
 
-def _groups(runs: Sequence[Run]) -> Table:
+def _groups(table: Grid, section: Section, column: Column, *, in_full: bool) -> Table:
     """The first breakdown for a console too narrow to have it beside the totals: one row for each group."""
-    key, groups = _breakdown(runs[0][2])
-    drawn = _table(f"by {key}" if key else "")
+    key, groups = next(iter(section.first.breakdowns.items()))
+    drawn = table_of(f"{VERBS[column.setting]} {column.where}, by {key}")
     drawn.add_column(key, overflow="fold")
     drawn.add_column("n", justify="right")
-    for name, column, _ in runs:
-        drawn.add_column(
-            Text.assemble((VERBS[column.setting], "italic cyan"), f"\n{name}"), justify="right", overflow="fold"
-        )
+    runs = [run for run in section.runs if run.column == column]
+    for run in runs:
+        head = run.backbone if in_full else table.keys[run.backbone] or "accuracy"
+        drawn.add_column(Text(head), justify="right", no_wrap=True)
     for label, tally in groups.items():
-        drawn.add_row(Text(label), str(tally.n), *(_share(result, key, label) for _, _, result in runs))
+        cells = tables.by_group(runs, key, label)
+        drawn.add_row(Text(label), str(tally.n), *(percent(cell.tally.accuracy) for cell in cells))
     return drawn
 
 
-def _breakdown(result: RunResult) -> tuple[str, dict[str, Tally]]:
-    return next(iter(result.breakdowns.items()), ("", dict[str, Tally]()))
+def _hardest(hard: tables.Hardest) -> Table:
+    drawn = table_of(f"The hardest {summary.WAYS[hard.setting]}: {len(hard.rows)} of {hard.num_groups} by {hard.key}")
+    drawn.add_column(hard.key, overflow="fold")
+    drawn.add_column("n", justify="right")
+    drawn.add_column("accuracy" if hard.num_runs == 1 else f"mean of {hard.num_runs}", justify="right", no_wrap=True)
+    if hard.num_runs > 1:
+        drawn.add_column("the best of them", overflow="fold")
+    for row in hard.rows:
+        mean = Text.assemble((percent(row.mean), "bold"), f" {bracket(row.interval)}")
+        best = [Text(f"{row.best.backbone} {percent(row.best_tally.accuracy)}")] if hard.num_runs > 1 else []
+        drawn.add_row(Text(row.label), str(row.n), mean, *best)
+    return drawn
 
 
-def _share(result: RunResult, key: str, label: str) -> str:
-    return summary.percent(result.breakdowns.get(key, {}).get(label, Tally()).accuracy)
-
-
-def _totals(total: Tally) -> list[Text | str]:
+def _totals(result: RunResult) -> list[Text | str]:
+    total, sound = result.total, result.without_known_bad
     low, high = total.bounds
     return [
-        Text(summary.percent(total.accuracy), style="bold"),
-        Text(summary.bracket(wilson(total.correct, total.n))),
-        f"{summary.percent(low, 0)}–{summary.percent(high, 0)}",
-        summary.percent(total.official_accuracy),
+        Text(percent(total.accuracy), style="bold"),
+        *([percent(sound.accuracy)] if sound else []),
+        Text(bracket(interval(total)) if total.n else ""),
+        f"{percent(low, 0)}–{percent(high, 0)}",
+        percent(total.official_accuracy),
         str(total.unread or "·"),
     ]
 
 
-def _verb(column: Column) -> Text:
-    return Text(VERBS[column.setting], style="italic cyan")
+def _way(column: Column) -> Text:
+    return Text.assemble(verb(column), (f", {column.variant}", "dim") if column.variant else "")
 
 
 def _head(column: Column) -> Text:
@@ -152,27 +164,18 @@ def _head(column: Column) -> Text:
     return Text.assemble((f"{VERBS[column.setting]}\n", "italic cyan"), column.benchmark, (variant, "dim"))
 
 
-def _cell(result: RunResult | None) -> Text | str:
-    if result is None or not result.total.n:
+def _cell(cell: tables.Cell | None) -> Text | str:
+    if cell is None or not cell.tally.n:
         return "–"
-    total = result.total
+    total: Tally = cell.tally
     unread = [
         f"{count} {word}"
         for count, word in ((total.unparsed, "unparsed"), (total.truncated, "truncated"), (total.failed, "failed"))
         if count
     ]
+    rank = f"{cell.rank.label}. of {cell.rank.of}, " if cell.rank and cell.rank.label else ""
     return Text.assemble(
-        (summary.percent(total.accuracy), "bold"),
-        f" {summary.bracket(wilson(total.correct, total.n))}\n",
-        (summary.verdict(total, result.chance), "dim"),
+        accuracy(total),
+        (f"\n{rank}{verdict(total, cell.chance)}", "dim"),
         ("".join(f"\n{part}" for part in unread), "dim"),
     )
-
-
-def _table(title: str) -> Table:
-    return Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-
-
-def _fits(table: Table, console: Console) -> bool:
-    unbounded = console.options.update_width(10_000)
-    return console.measure(table, options=unbounded).maximum <= console.width

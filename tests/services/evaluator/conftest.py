@@ -116,7 +116,8 @@ class House:
     async def client(self, engine: Backbone | Describer | Listener, **limits: int) -> ModelClient:
         """Serves the engine and returns a client of it."""
         kinds = {Backbone: LlmClient, Describer: CaptionerClient, Listener: LalmClient}
-        client = kinds[type(engine)].at(await self.serve(engine, **limits), num_channels=1, timeout_s=20)
+        kind = next(client for served, client in kinds.items() if isinstance(engine, served))
+        client = kind.at(await self.serve(engine, **limits), num_channels=1, timeout_s=20)
         self.stack.push_async_callback(client.close)
         return client
 
@@ -149,4 +150,5 @@ def item(name: str, question: str = "") -> Item:
 
 
 def benchmark(items: Sequence[Item]) -> Benchmark:
-    return Benchmark(name="test", version="1", sha256="0" * 64, items=tuple(items), breakdowns=())
+    has_audio = any(item.audio for item in items)
+    return Benchmark(name="test", version="1", sha256="0" * 64, items=tuple(items), breakdowns=(), has_audio=has_audio)

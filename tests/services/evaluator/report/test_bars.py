@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.evaluator.report.chart import Band, Bar, Cluster, Series, bars, lines, ticks
+from services.evaluator.report.bars import Band, Bar, Cluster, bars
 from services.evaluator.stats import Interval
 
 
@@ -35,24 +35,3 @@ def test_a_drawing_is_well_formed_and_described_whatever_names_it_holds():
     assert root.get("role") == "img"
     assert "Two bars." in (root.get("aria-label") or "")
     assert "<script" not in svg
-
-
-def test_lines_label_their_ends_apart_from_each_other():
-    near = [Series(name=name, points=[(0, 3.0), (10, 1.0 + n / 100)]) for n, name in enumerate(("train", "held out"))]
-    svg = lines(near, "Two lines.", "step", "loss")
-    heights = [float(y) for y in re.findall(r'class="name c\d" x="[\d.]+" y="([\d.]+)"', svg)]
-    assert abs(heights[0] - heights[1]) >= 16
-    ElementTree.fromstring(svg)
-
-
-def test_a_line_of_one_point_or_one_value_is_drawn():
-    ElementTree.fromstring(lines([Series(name="train", points=[(1, 2.0)])], "One.", "step", "loss"))
-    ElementTree.fromstring(lines([Series(name="train", points=[(1, 2.0), (2, 2.0)])], "Flat.", "step", "loss"))
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (1.27, 3.41), (1, 400), (0.001, 0.0017), (5, 5), (-3, 8)])
-def test_ticks_are_few_and_span_the_values(low, high):
-    values = ticks(low, high)
-    assert values[0] <= low
-    assert values[-1] >= high
-    assert 2 <= len(values) <= 8

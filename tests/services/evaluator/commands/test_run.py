@@ -63,7 +63,28 @@ async def test_a_killed_run_asks_again_only_what_was_in_flight_and_gives_the_sam
     assert (tmp_path / "killed" / RESULTS).exists(), output.decode()
     assert len(set(engine.asked)) == 40 <= len(engine.asked) <= 40 + 4
     await (await run("whole")).communicate()
+    killed, whole = (result.load(tmp_path / out) for out in ("killed", "whole"))
     assert (tmp_path / "killed" / RESULTS).read_bytes() == (tmp_path / "whole" / RESULTS).read_bytes()
+    files = [tmp_path / out / run.answers for out, run in (("killed", killed.results[0]), ("whole", whole.results[0]))]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+async def test_a_run_that_is_asked_to_end_keeps_what_it_has_and_says_how_to_go_on(house, rows, tmp_path):
+    engine = Backbone(delay_s=0.05)
+    address = await house.serve(engine)
+    command = ("run", "akb", "text", "--data", rows, "--out", tmp_path / "out", "--llm", address, "--in-flight", 2)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        ended = await start(*command)
+        before = len(engine.asked)
+        while len(engine.asked) < before + 5:
+            assert ended.returncode is None, (await ended.stdout.read()).decode()
+            await asyncio.sleep(0.005)
+        ended.send_signal(number)
+        output, _ = await ended.communicate()
+        assert ended.returncode == 1
+        assert "start the same command again" in output.decode()
+    await (await start(*command)).communicate()
+    assert len(engine.asked) == len(set(engine.asked)) == 40
 
 
 async def test_a_run_adds_its_result_to_those_of_the_folder(house, rows, tmp_path, capsys):
@@ -74,6 +95,7 @@ async def test_a_run_adds_its_result_to_those_of_the_folder(house, rows, tmp_pat
         assert await asyncio.to_thread(main, [str(part) for part in command]) == 0
     results = result.load(out).results
     assert [(each.backbone, each.parameters["max_tokens"]) for each in results] == [("other", 8), ("echo", 4)]
+    assert [each.asked for each in result.load(out).usage] == [40, 40]
     assert "40/40" in (said := capsys.readouterr().out)
     assert f"Report: {out / 'report.html'}" in said.replace("\n", "")
     assert "echo" in (out / "report.html").read_text()
