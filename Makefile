@@ -18,7 +18,7 @@ export UV_LINK_MODE := copy
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 18
 
 .PHONY: setup
 setup: $(VENV)/.ready .venv-proto/.ready ## make .venv (CPU stack) and .venv-proto (stub generator)
@@ -34,6 +34,22 @@ test: setup ## set up and pass the tests (under ten minutes on two cores)
 .PHONY: test-fast
 test-fast: setup ## the tests that need no model
 	$(BIN)/python -m pytest -m "not models"
+
+.PHONY: bench-fanout
+bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)
+	$(BIN)/python -m tools.bench.fanout --out docs/benchmarks/fanout.md
+
+.PHONY: chaos-evaluator
+chaos-evaluator: setup ## runs killed at random 110 times, byte for byte the same (15 minutes; wants PostgreSQL)
+	$(BIN)/python -m tools.chaos.evaluator --out docs/benchmarks/chaos-evaluator.md
+
+.PHONY: soak-evaluator
+soak-evaluator: setup ## a million items in flat memory (20 minutes)
+	$(BIN)/python -m tools.soak.evaluator --out docs/benchmarks/soak-evaluator.md
+
+.PHONY: chaos soak
+chaos: chaos-evaluator ## every trial by fault
+soak: soak-evaluator ## every trial by size
 
 .PHONY: check
 check: setup ## ruff, pyright, buf lint and the house laws
@@ -67,7 +83,7 @@ constraints: $(UV) ## pin every dependency anew
 
 .PHONY: clean
 clean: ## remove environments and the demo's results
-	rm -rf $(VENV) .venv-proto .venv-uv demo
+	rm -rf $(VENV) .venv-proto .venv-uv .venv-bench demo
 
 .venv-uv/bin/uv:
 	$(PYTHON) -m venv .venv-uv

@@ -1,0 +1,262 @@
+"""A model server of known speed: it answers every question alike after a fixed delay, over HTTP and over gRPC.
+
+    python -m tools.bench.mock [--delay-s 0.1]
+
+It prints the ports that it listens on, as one JSON line, and serves until it is ended. HTTP has
+`/v1/chat/completions` and `/v1/models` of OpenAI's API; gRPC has the language model, the audio language model, model
+information and health of `earwitness.v1`. A batch RPC takes the delay once, as a batch on an accelerator would.
+`/stats` says what was asked and what that cost the server.
+
+Questions are not read beyond their number: it is the asking that is measured, so the server does as little as it can.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import cast
+
+import grpc
+import grpc.aio
+import uvloop
+from grpc_health.v1 import health_pb2
+
+from earwitness.channel import MAX_MESSAGE_BYTES
+from earwitness.v1 import lalm_pb2, llm_pb2, model_pb2
+
+MODEL = "bench-mock"
+ANSWER = "(B) thunder"
+DELAY_S = 0.1
+MAX_BODY_BYTES = 1 << 20
+PROMPT_TOKENS, COMPLETION_TOKENS = 48, 4
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_COMPLETION = {
+    "id": "chatcmpl-0",
+    "object": "chat.completion",
+    "created": 0,
+    "model": MODEL,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
+    "usage": {
+        "prompt_tokens": PROMPT_TOKENS,
+        "completion_tokens": COMPLETION_TOKENS,
+        "total_tokens": PROMPT_TOKENS + COMPLETION_TOKENS,
+    },
+}
+_MODELS = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "tools.bench"}]}
+_GENERATION = model_pb2.Generation(
+    text=ANSWER,
+    finish_reason=model_pb2.FINISH_REASON_STOP,
+    prompt_tokens=PROMPT_TOKENS,
+    completion_tokens=COMPLETION_TOKENS,
+)
+
+
+@dataclass(kw_only=True, slots=True)
+class Stats:
+    """What the server has seen since it started."""
+
+    asked: int = 0
+    """Questions, each of a batch counted."""
+    calls: int = 0
+    """Requests that carried them."""
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    """The most questions that waited for their answer at one time."""
+    asking_s: float = 0.0
+    """From the first question to the last answer."""
+    cpu_s: float = 0.0
+    """CPU seconds of the server's process until `encoded` was called."""
+    _first: float = 0.0
+
+    def begin(self, num_questions: int) -> None:
+        """Counts the questions of one request."""
+        self._first = self._first or time.perf_counter()
+        self.calls += 1
+        self.asked += num_questions
+        self.in_flight += num_questions
+        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+
+    def end(self, num_questions: int) -> None:
+        """Counts them as answered."""
+        self.in_flight -= num_questions
+        self.asking_s = time.perf_counter() - self._first
+
+    def encoded(self) -> bytes:
+        """Returns the public fields as a JSON object."""
+        self.cpu_s = time.process_time()
+        return json.dumps({key: value for key, value in asdict(self).items() if not key.startswith("_")}).encode()
+
+
+def http_response(status: str, body: bytes) -> bytes:
+    """Returns a whole HTTP/1.1 response with a JSON body."""
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class HttpMock(asyncio.Protocol):
+    """One connection. Requests on it come one after the other; bodies are counted and let go."""
+
+    completion = http_response("200 OK", json.dumps(_COMPLETION).encode())
+    models = http_response("200 OK", json.dumps(_MODELS).encode())
+    unknown = http_response("404 Not Found", b'{"error": {"message": "no such path"}}')
+    too_large = http_response("413 Content Too Large", b'{"error": {"message": "the body is over 1 MiB"}}')
+
+    def __init__(self, stats: Stats, delay_s: float) -> None:
+        self._stats = stats
+        self._delay_s = delay_s
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._head = b""
+        self._missing = 0
+        """Bytes of the body that are still to come."""
+        self._path = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._missing:
+            self._missing -= len(data)
+            if self._missing <= 0:
+                self._missing = 0
+                self._serve()
+            return
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        head, body_bytes, self._head = self._head[:end], len(self._head) - end - 4, b""
+        length = _LENGTH.search(head)
+        num_bytes = int(length[1]) if length else 0
+        self._path = head.split(b" ", 2)[1]
+        if num_bytes > MAX_BODY_BYTES:
+            self._write(self.too_large)
+            assert self._transport is not None
+            self._transport.close()
+            return
+        self._missing = max(num_bytes - body_bytes, 0)
+        if not self._missing:
+            self._serve()
+
+    def _serve(self) -> None:
+        if self._path == b"/v1/chat/completions":
+            self._stats.begin(1)
+            self._loop.call_later(self._delay_s, self._complete)
+        elif self._path == b"/v1/models":
+            self._write(self.models)
+        elif self._path == b"/stats":
+            self._write(http_response("200 OK", self._stats.encoded()))
+        else:
+            self._write(self.unknown)
+
+    def _complete(self) -> None:
+        self._stats.end(1)
+        self._write(self.completion)
+
+    def _write(self, response: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(response)
+
+
+Raw = Callable[[bytes, object], Awaitable[bytes]]
+"""A unary method that takes and gives serialised messages."""
+
+
+def grpc_methods(stats: Stats, delay_s: float) -> dict[str, dict[str, Raw]]:
+    """Returns the methods by service and name."""
+    generated = llm_pb2.GenerateResponse(generation=_GENERATION)
+    heard = lalm_pb2.ListenResponse(generation=_GENERATION, clips=[lalm_pb2.HeardClip()])
+
+    @cache
+    def generated_batch(size: int) -> bytes:
+        results = [llm_pb2.GenerateResult(response=generated)] * size
+        return llm_pb2.GenerateBatchResponse(results=results).SerializeToString()
+
+    @cache
+    def heard_batch(size: int) -> bytes:
+        return lalm_pb2.ListenBatchResponse(results=[lalm_pb2.ListenResult(response=heard)] * size).SerializeToString()
+
+    def answered(size_of: Callable[[bytes], int], response_for: Callable[[int], bytes]) -> Raw:
+        async def method(request: bytes, context: object) -> bytes:
+            size = size_of(request)
+            stats.begin(size)
+            await asyncio.sleep(delay_s)
+            stats.end(size)
+            return response_for(size)
+
+        return method
+
+    def fixed(response: bytes) -> Raw:
+        async def method(request: bytes, context: object) -> bytes:
+            return response
+
+        return method
+
+    one_generated, one_heard = generated.SerializeToString(), heard.SerializeToString()
+    serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
+    return {
+        "earwitness.v1.LlmService": {
+            "Generate": answered(lambda _: 1, lambda _: one_generated),
+            "GenerateBatch": answered(
+                lambda request: len(llm_pb2.GenerateBatchRequest.FromString(request).requests), generated_batch
+            ),
+        },
+        "earwitness.v1.LalmService": {
+            "Listen": answered(lambda _: 1, lambda _: one_heard),
+            "ListenBatch": answered(
+                lambda request: len(lalm_pb2.ListenBatchRequest.FromString(request).requests), heard_batch
+            ),
+        },
+        "earwitness.v1.ModelService": {"GetModelInfo": fixed(_model_info().SerializeToString())},
+        "grpc.health.v1.Health": {"Check": fixed(serving)},
+    }
+
+
+async def serve(stats: Stats, delay_s: float) -> tuple[asyncio.Server, grpc.aio.Server, dict[str, int]]:
+    """Starts both servers on free ports of the loopback; returns them and their ports, `http` and `grpc`."""
+    loop = asyncio.get_running_loop()
+    http = await loop.create_server(lambda: HttpMock(stats, delay_s), "127.0.0.1", 0, backlog=1024)
+    options = [
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ]
+    server = grpc.aio.server(options=options)
+    for service, methods in grpc_methods(stats, delay_s).items():
+        handlers = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    ports = {"http": http.sockets[0].getsockname()[1], "grpc": server.add_insecure_port("127.0.0.1:0")}
+    await server.start()
+    return http, server, ports
+
+
+async def run(delay_s: float) -> None:
+    """Serves until the process is ended."""
+    _, server, ports = await serve(Stats(), delay_s)
+    print(json.dumps(ports), flush=True)
+    await server.wait_for_termination()
+
+
+def _model_info() -> model_pb2.GetModelInfoResponse:
+    fingerprint = hashlib.sha256(MODEL.encode()).hexdigest()
+    return model_pb2.GetModelInfoResponse(
+        model=MODEL,
+        fingerprint=fingerprint,
+        engine="mock",
+        dtype="none",
+        version="0",
+        weights_fingerprint=fingerprint,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--delay-s", type=float, default=DELAY_S)
+    uvloop.run(run(parser.parse_args().delay_s))

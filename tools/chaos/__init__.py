@@ -1,0 +1,1 @@
+"""Trials by fault: what must hold when processes die at random moments."""
