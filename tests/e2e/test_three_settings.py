@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from services.cli.serve import SERVICES, application_of, servicer_of
 from services.evaluator import benchmarks, result
 from services.evaluator.items import Benchmark, Outcome, Setting
 from services.evaluator.ledger import Ledger
+from services.evaluator.plan import Plan, Targets
 from services.evaluator.result import RunResult
-from services.evaluator.session import Plan, Session
+from services.evaluator.session import Session
 from services.lalm.config import LalmConfig
 from services.llm.config import LlmConfig
 from tests.checkpoints import untrained
@@ -63,33 +65,42 @@ def few() -> dict[Setting, Benchmark]:
     return {"text": replace(text, items=text.items[:3]), "cascade": clips, "audio": clips}
 
 
-async def run_all(address: str, ledger: Path, few: dict[Setting, Benchmark]) -> list[RunResult]:
-    session = Session(
-        ledger=Ledger.at(ledger),
-        llm_address=address,
-        captioner_address=address,
-        lalm_address=address,
-        plan=Plan(sampling=Sampling(max_tokens=16)),
-    )
-    async with session:
-        return [await session.run(benchmark, setting) for setting, benchmark in few.items()]
+async def run_all(address: str, folder: Path, few: dict[Setting, Benchmark]) -> list[RunResult]:
+    plan, targets = Plan(sampling=Sampling(max_tokens=16)), Targets(llm=address, captioner=address, lalm=address)
+    with closing(Ledger.at(folder / "ledger.sqlite")) as ledger:
+        async with Session(ledger=ledger, folder=folder, targets=targets) as session:
+            return [(await session.run(benchmark, setting, plan))[0] for setting, benchmark in few.items()]
 
 
 async def test_three_items_through_all_three_settings(
     cluster: ClusterConfig, tmp_path: Path, few: dict[Setting, Benchmark]
 ) -> None:
-    results = await run_all(cluster.address, tmp_path / "ledger.sqlite", few)
+    results = await run_all(cluster.address, tmp_path, few)
     assert [run.setting for run in results] == ["text", "cascade", "audio"]
     assert {run.backbone for run in results} == {"smollm2-135m-instruct"}
     for run in results:
-        assert run.total.n == 3
-        assert run.total.failed == 0
-        assert all(item.answer.text and item.score.outcome in Outcome for item in run.items)
-    assert all(item.caption for item in results[1].items)
-    again = await run_all(cluster.address, tmp_path / "ledger.sqlite", few)
-    assert Ledger.at(tmp_path / "ledger.sqlite").count() == (9, 3, 0)
+        assert (run.total.n, run.total.failed) == (3, 0)
+        assert all(each.answer.text and each.score.outcome in Outcome for each in result.items(tmp_path, run))
+    assert all(each.caption for each in result.items(tmp_path, results[1]))
+    again = await run_all(cluster.address, tmp_path, few)
+    with closing(Ledger.at(tmp_path / "ledger.sqlite")) as ledger:
+        assert ledger.count() == (9, 3, 0)
     before, after = (result.encode(result.Experiment(name="e2e", results=tuple(runs))) for runs in (results, again))
     assert before == after
+
+
+async def test_options_are_scored_by_their_log_probability(
+    cluster: ClusterConfig, tmp_path: Path, few: dict[Setting, Benchmark]
+) -> None:
+    with closing(Ledger.at(tmp_path / "ledger.sqlite")) as ledger:
+        async with Session(ledger=ledger, folder=tmp_path, targets=Targets(llm=cluster.address)) as session:
+            for answering in ("letters", "options"):
+                run, _ = await session.run(few["text"], "text", Plan(answering=answering))
+                assert (run.total.n, run.total.unread) == (3, 0)
+                for each in result.items(tmp_path, run):
+                    scores = each.answer.option_scores
+                    assert len(scores) == len(each.choices) and max(scores) < 0
+                    assert each.score.choice == scores.index(max(scores))
 
 
 def call(*arguments: str) -> subprocess.CompletedProcess[str]:

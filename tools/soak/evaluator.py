@@ -148,8 +148,8 @@ def _lines(
     rows = [*half.bands(items), *rest.bands(items)]
     return [
         f"`make soak-evaluator`, {today()}: {items:,} items against the echo engine, which answers at once; killed",
-        f"with SIGKILL at {killed_at:,} answers and started again. The service ran on the same machine, with a witness that",
-        "wrote every question down.",
+        f"with SIGKILL at {killed_at:,} answers and started again. The service ran on the same machine, with a",
+        "witness that wrote every question down.",
         "",
         "| answers | per second | memory, MiB |",
         "|---|---|---|",
