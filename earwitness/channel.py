@@ -1,10 +1,12 @@
-"""Connections to a service: several channels, one deadline and one error vocabulary.
+"""Connections to a service: several channels, one deadline, one error vocabulary, one way in.
 
 HAProxy, in front of Ray Serve, lets one channel carry 100 streams at once: a caller with more in flight needs several.
 It knows nothing of what is called: `earwitness.clients` does.
 """
 
+import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -13,7 +15,16 @@ import grpc.aio
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
-from earwitness.errors import EarwitnessError, InvalidInput, NotReady
+from earwitness.access import Access
+from earwitness.errors import (
+    DeadlineExceeded,
+    EarwitnessError,
+    InvalidInput,
+    NotReady,
+    PermissionDenied,
+    Unauthenticated,
+)
+from earwitness.fanout import Retries, persist
 from earwitness.status import DETAILS_KEY, from_status
 
 MAX_MESSAGE_BYTES = 64 << 20
@@ -25,18 +36,42 @@ R = TypeVar("R", bound=Message)
 class Endpoint:
     """One service at one address. Use it as an async context manager, within one event loop."""
 
-    def __init__(self, address: str, application: str, *, num_channels: int = 4) -> None:
-        """Connects lazily to `host:port`. `application` is the Serve application that answers there."""
+    def __init__(
+        self,
+        address: str,
+        application: str,
+        *,
+        num_channels: int = 4,
+        access: Access | None = None,
+        retries: Retries | None = None,
+    ) -> None:
+        """Connects lazily to `host:port`. `application` is the Serve application that answers there.
+
+        `access` is how to get in, None for what the environment says. With `retries`, a call that may succeed later
+        is tried again within its time; without, the caller decides. Raises what `access` raises.
+        """
+        access = access or Access.from_environment()
         self.address = address
-        self._metadata = grpc.aio.Metadata(("application", application))
-        options = [
+        self._application = application
+        self._bearer = access.bearer()
+        self._metadata, self._token = grpc.aio.Metadata(("application", application)), ""
+        self._retries = retries
+        options: list[tuple[str, int | str]] = [
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.use_local_subchannel_pool", 1),  # else channels to one address share one connection
             ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
-        self._channels = [grpc.aio.insecure_channel(address, options) for _ in range(num_channels)]
+        credentials = access.credentials()
+        if access.server_name:
+            options.append(("grpc.ssl_target_name_override", access.server_name))
+        self._channels = [
+            grpc.aio.secure_channel(address, credentials, options)
+            if credentials
+            else grpc.aio.insecure_channel(address, options)
+            for _ in range(num_channels)
+        ]
         self._methods: dict[tuple[object, str], Iterator[Callable[..., Any]]] = {}
         """Every method that was called, on every channel in turn: a stub takes longer to make than a call."""
         self._closed = False
@@ -56,10 +91,30 @@ class Endpoint:
     async def call(
         self, stub: Callable[[grpc.aio.Channel], Any], method: str, request: Message, answer: type[R], timeout_s: float
     ) -> R:
-        """Calls a unary method on the next channel; raises the EarwitnessError that the service meant.
+        """Calls a unary method within `timeout_s`; raises the EarwitnessError that the service meant.
 
         Raises NotReady once it is closed.
         """
+        if self._retries is None:
+            return await self._call(stub, method, request, answer, timeout_s)
+        until = time.monotonic() + timeout_s
+        attempts = 0
+
+        async def attempt() -> R:
+            nonlocal attempts
+            attempts += 1
+            return await self._call(stub, method, request, answer, max(until - time.monotonic(), 0.001))
+
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await persist(attempt, self._retries)
+        except TimeoutError:
+            raise DeadlineExceeded(f"no answer in {timeout_s:g} s and {attempts} attempts", self.address) from None
+
+    async def _call(
+        self, stub: Callable[[grpc.aio.Channel], Any], method: str, request: Message, answer: type[R], timeout_s: float
+    ) -> R:
+        """Calls once, on the next channel."""
         if self._closed:  # grpc aborts the process at a call on a channel that is about to close
             raise NotReady("the connection is closed", self.address)
         invokes = self._methods.get((stub, method))
@@ -67,9 +122,18 @@ class Endpoint:
             invokes = itertools.cycle([getattr(stub(channel), method) for channel in self._channels])
             self._methods[stub, method] = invokes
         try:
-            return cast(R, await next(invokes)(request, metadata=self._metadata, timeout=timeout_s))
+            return cast(R, await next(invokes)(request, metadata=self.metadata(), timeout=timeout_s))
         except grpc.aio.AioRpcError as error:
             raise error_of(error, self.address) from None
+
+    def metadata(self) -> grpc.aio.Metadata:
+        """Returns what goes with every call: the application, and the token of now."""
+        token = self._bearer.token()
+        if token != self._token:
+            self._token = token
+            bearer = [("authorization", f"Bearer {token}")] if token else []
+            self._metadata = grpc.aio.Metadata(("application", self._application), *bearer)
+        return self._metadata
 
 
 def error_of(error: grpc.aio.AioRpcError, address: str) -> EarwitnessError:
@@ -79,7 +143,8 @@ def error_of(error: grpc.aio.AioRpcError, address: str) -> EarwitnessError:
             return from_status(status_pb2.Status.FromString(cast(bytes, value)))
     code, details = cast(tuple[int, str], error.code().value)[0], " ".join((error.details() or "no details").split())
     if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-        return NotReady(details, address, "check the token: the service does not let this one in, or wants one")
+        cls = Unauthenticated if error.code() is grpc.StatusCode.UNAUTHENTICATED else PermissionDenied
+        return cls(details, address, "check the token: the service does not let this one in, or wants one")
     if "larger than max" in details:  # gRPC says RESOURCE_EXHAUSTED, as if it were worth another try
         return InvalidInput(details, address, f"send at most {MAX_MESSAGE_BYTES >> 20} MiB in one message")
     return type(from_status(status_pb2.Status(code=code)))(details, address)

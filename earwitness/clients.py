@@ -10,10 +10,12 @@ from typing import Any, Generic, Self, TypeVar
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from earwitness.access import Access
 from earwitness.channel import Endpoint
 from earwitness.coalesce import Coalescer
 from earwitness.conversation import Turn
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, Unauthenticated
+from earwitness.fanout import Retries
 from earwitness.identity import Identity
 from earwitness.sampling import Generation, Sampling
 from earwitness.status import from_status
@@ -95,13 +97,24 @@ class ModelClient:
         num_channels: int = 4,
         timeout_s: float = TIMEOUT_S,
         batch: int = 0,
+        access: Access | None = None,
+        retries: Retries | None = None,
     ) -> Self:
-        """Makes a client of the service at `host:port`."""
-        endpoint = Endpoint(address, application or cls.application, num_channels=num_channels)
+        """Makes a client of the service at `host:port`; `access` and `retries` are Endpoint's."""
+        endpoint = Endpoint(
+            address, application or cls.application, num_channels=num_channels, access=access, retries=retries
+        )
         return cls(endpoint, timeout_s=timeout_s, batch=batch)
 
+    def within(self, timeout_s: float) -> Self:
+        """Returns a client with another deadline for its calls, over the same connections; close either."""
+        return type(self)(self.endpoint, timeout_s=timeout_s, batch=self.batch)
+
     async def ready(self, within_s: float) -> None:
-        """Waits until the model has answered once; raises the last error when it has not in time."""
+        """Waits until the model has answered once; raises the last error when it has not in time.
+
+        Raises Unauthenticated at once: a token does not become right by waiting.
+        """
         stub, request = health_pb2_grpc.HealthStub, health_pb2.HealthCheckRequest()
         deadline = time.monotonic() + within_s
         while True:
@@ -109,6 +122,8 @@ class ModelClient:
             try:
                 await self.endpoint.call(stub, "Check", request, health_pb2.HealthCheckResponse, left)
                 return
+            except Unauthenticated:
+                raise
             except EarwitnessError:
                 if time.monotonic() >= deadline:
                     raise

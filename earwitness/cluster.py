@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from earwitness import ports
+from earwitness.channel import MAX_MESSAGE_BYTES
 from earwitness.errors import EngineFailure, NotReady
 from earwitness.home import home
-from earwitness.servicer import REGISTRARS
+from earwitness.mount import mounted
+from earwitness.servicer import REFLECTION_REGISTRAR, REGISTRARS
 
 WINDOW_BYTES = 1 << 20
 """HTTP/2 flow-control window: HAProxy's 64 KiB would make a megabyte of audio wait for sixteen round trips."""
@@ -51,9 +53,10 @@ class Cluster:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def start(self, registrars: tuple[str, ...]) -> None:
+    def start(self, registrars: tuple[str, ...], *, reflection: bool = True) -> None:
         """Starts Ray and its HAProxy; `registrars` name the RPCs that may be deployed.
 
+        With `reflection` the servicer describes them, behind its gate; Ray's own is off, which would do so before it.
         Ends what an earlier, killed run recorded; raises NotReady for a port that anyone else holds.
         """
         ports.end_recorded(self._left)
@@ -70,7 +73,9 @@ class Cluster:
         )
         ports.record(self._left, _processes_of_ray())
         _silence()
-        options = gRPCOptions(port=config.grpc_port, grpc_servicer_functions=[*registrars, *REGISTRARS])
+        added = [*registrars, *REGISTRARS, *([REFLECTION_REGISTRAR] if reflection else [])]
+        functions = [mounted(registrar) for registrar in dict.fromkeys(added)]
+        options = gRPCOptions(port=config.grpc_port, grpc_servicer_functions=functions, enable_reflection=False)
         serve.start(http_options=HTTPOptions(host=config.host, port=config.http_port), grpc_options=options)
         ports.record(self._left, _processes_of_ray())
 
@@ -108,6 +113,7 @@ def _prepare_environment(config: ClusterConfig) -> None:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(config.stats_port),
         "RAY_SERVE_HAPROXY_H2_FE_INITIAL_WINDOW_SIZE": str(WINDOW_BYTES),
         "RAY_SERVE_HAPROXY_H2_BE_INITIAL_WINDOW_SIZE": str(WINDOW_BYTES),
+        "RAY_SERVE_GRPC_MAX_MESSAGE_SIZE": str(MAX_MESSAGE_BYTES),  # its 2 GiB would let one message fill the memory
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # Ray's 15 would starve the models beside anything else that runs
     }

@@ -1,21 +1,25 @@
 """The RPC edge: what every gRPC method of every servicer passes through, on Ray Serve and on a plain server alike.
 
-An EarwitnessError becomes a rich status, anything else an INTERNAL with a request id and never a traceback. The status
-is set on the context and an empty message returned: on Ray Serve 2.60, a method that raises loses its status details.
+A call whose deadline has passed is refused, and so is one that the servicer's `gate` does not let in. An
+EarwitnessError becomes a rich status, anything else an INTERNAL with a request id and never a traceback. The status is
+set on the context and an empty message returned: on Ray Serve 2.60, a method that raises loses its status details.
 Methods name their second argument `grpc_context`, since Ray passes its context by that name.
 """
 
+import asyncio
 import functools
 import inspect
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar, cast, get_args, get_type_hints
 
 import grpc
 from google.protobuf.message import Message
 
-from earwitness.errors import EarwitnessError, EngineFailure
+from earwitness.errors import DeadlineExceeded, EarwitnessError, EngineFailure, InvalidInput
+from earwitness.gate import Gate, authorization_of
 from earwitness.status import DETAILS_KEY, grpc_code, to_status
 
 log = logging.getLogger(__name__)
@@ -24,8 +28,16 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 
+FAILURES = (Exception, asyncio.CancelledError, BaseExceptionGroup)
+"""A cancellation from within, such as of an engine that ends, is a failure too: gRPC would answer nothing."""
+
+
 class Context(Protocol):
     """What grpc.aio.ServicerContext and Ray Serve's context share."""
+
+    def invocation_metadata(self) -> Sequence[tuple[str, Any]] | None:
+        """Returns what the caller sent beside the request."""
+        ...
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Sets the status code."""
@@ -40,8 +52,13 @@ class Context(Protocol):
         ...
 
 
+class Malformed:
+    """What `earwitness.mount` puts in the place of a request that cannot be parsed."""
+
+
 Unary = Callable[[S, Q, Context], Awaitable[R]]
 ServerStream = Callable[[S, Q, Context], AsyncIterator[R]]
+BothStreams = Callable[[S, AsyncIterator[Q], Context], AsyncIterator[R]]
 
 
 def unary(method: Unary[S, Q, R]) -> Unary[S, Q, R]:
@@ -51,9 +68,10 @@ def unary(method: Unary[S, Q, R]) -> Unary[S, Q, R]:
     @functools.wraps(method)
     async def guarded(self: S, request: Q, grpc_context: Context) -> R:
         try:
-            return await method(self, request, grpc_context)
-        except Exception as error:
-            refuse(error, grpc_context)
+            with _entered(self, method.__name__, request, grpc_context):
+                return await method(self, _readable(request), grpc_context)
+        except FAILURES as error:
+            refuse_unless_cancelled(error, grpc_context)
             return response()
 
     return guarded
@@ -66,15 +84,68 @@ def server_stream(method: ServerStream[S, Q, R]) -> ServerStream[S, Q, R]:
     @functools.wraps(method)
     async def guarded(self: S, request: Q, grpc_context: Context) -> AsyncIterator[R]:
         try:
-            async for response in method(self, request, grpc_context):
-                yield response
-        except Exception as error:
-            refuse(error, grpc_context)
+            with _entered(self, method.__name__, request, grpc_context):
+                async for response in method(self, _readable(request), grpc_context):
+                    yield response
+        except FAILURES as error:
+            refuse_unless_cancelled(error, grpc_context)
 
     return guarded
 
 
-def refuse(error: Exception, context: Context) -> None:
+def both_streams(method: BothStreams[S, Q, R]) -> BothStreams[S, Q, R]:
+    """Guards a method that reads requests and yields responses. Ray wants the name `request_stream` of the first."""
+    assert inspect.isasyncgenfunction(method)
+
+    @functools.wraps(method)
+    async def guarded(self: S, request_stream: AsyncIterator[Q], grpc_context: Context) -> AsyncIterator[R]:
+        try:
+            with _entered(self, method.__name__, request_stream, grpc_context):
+                async for response in method(self, _all_readable(request_stream), grpc_context):
+                    yield response
+        except FAILURES as error:
+            refuse_unless_cancelled(error, grpc_context)
+
+    return guarded
+
+
+def _entered(servicer: object, rpc: str, request: object, context: Context) -> AbstractContextManager[None]:
+    """Lets the call in for as long as it lasts; raises what the gate raises, and DeadlineExceeded.
+
+    Ray's context knows no deadline: there the replica's own gRPC server cancels the call.
+    """
+    time_remaining = getattr(context, "time_remaining", None)
+    left_s: float | None = time_remaining() if time_remaining else None
+    if left_s is not None and left_s <= 0:
+        raise DeadlineExceeded("had passed before the work began", "deadline", "allow more time")
+    gate: Gate | None = getattr(servicer, "gate", None)
+    if gate is None:
+        return nullcontext()
+    items = len(getattr(request, "requests", ())) or 1
+    return gate.enter(rpc, authorization_of(context.invocation_metadata()), items)
+
+
+def _readable(request: Q) -> Q:
+    """Returns the request; raises InvalidInput for bytes that were none. Only a caller who was let in hears of it."""
+    if isinstance(request, Malformed):
+        raise InvalidInput("the bytes are not the message of this RPC", "request", "make it with this release's proto/")
+    return request
+
+
+async def _all_readable(requests: AsyncIterator[Q]) -> AsyncIterator[Q]:
+    async for request in requests:
+        yield _readable(request)
+
+
+def refuse_unless_cancelled(error: BaseException, context: Context) -> None:
+    """Refuses, but raises again what is the cancellation of the call itself: its caller left."""
+    task = asyncio.current_task()
+    if not isinstance(error, Exception) and task is not None and task.cancelling():
+        raise error
+    refuse(error, context)
+
+
+def refuse(error: BaseException, context: Context) -> None:
     """Puts an error on the context as its status."""
     known = as_known(error)
     status = to_status(known)

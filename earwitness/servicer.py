@@ -1,17 +1,20 @@
-"""What every model server answers beside its own RPCs: its identity and its health."""
+"""What every model server answers beside its own RPCs: its identity, its health, and which RPCs there are."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health, health_pb2
 from grpc_health.v1.health_pb2 import (
     HealthListRequest,
     HealthListResponse,
 )
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from earwitness import edge
 from earwitness.errors import NotFound
+from earwitness.gate import Gate
 from earwitness.identity import Identity
 from earwitness.v1 import model_pb2
 from earwitness.wire import identity_to
@@ -20,18 +23,22 @@ REGISTRARS = (
     "earwitness.v1.model_pb2_grpc.add_ModelServiceServicer_to_server",
     "grpc_health.v1.health_pb2_grpc.add_HealthServicer_to_server",
 )
+REFLECTION_REGISTRAR = "grpc_reflection.v1alpha.reflection_pb2_grpc.add_ServerReflectionServicer_to_server"
+"""Ours instead of Ray's own: that one runs before the replica, past its gate."""
 
 
 class ModelServicer:
     """The base of the model servicers. A subclass mounts on Ray Serve and on a plain grpc.aio server alike."""
 
-    service: ClassVar[str]
+    service: ClassVar[str] = ""
     """The full name of the service, such as `earwitness.v1.LlmService`, by which health is asked for."""
     registrars: ClassVar[tuple[str, ...]]
     """Import paths of the functions that add the servicer's RPCs to a server."""
 
     def __init__(self, identity: Identity) -> None:
+        """Raises what `Gate.from_environment` raises: better no server than an open one."""
         self.identity = identity
+        self.gate = Gate.from_environment(self.service)
         self._warm = False
         self._warming = asyncio.Lock()
 
@@ -73,6 +80,21 @@ class ModelServicer:
         else:
             yield health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
         await asyncio.Event().wait()
+
+    @edge.both_streams
+    async def ServerReflectionInfo(
+        self, request_stream: AsyncIterator[ServerReflectionRequest], grpc_context: edge.Context
+    ) -> AsyncIterator[ServerReflectionResponse]:
+        """Describes the RPCs to those who have no stubs, such as grpcurl."""
+        async for response in self._reflection.ServerReflectionInfo(request_stream, grpc_context):
+            yield response
+
+    @functools.cached_property
+    def _reflection(self) -> Any:
+        from grpc_reflection.v1alpha import reflection
+
+        names = (self.service, "earwitness.v1.ModelService", health.SERVICE_NAME, reflection.SERVICE_NAME)
+        return reflection.aio.ReflectionServicer(names)
 
     async def _serving(self) -> health_pb2.HealthCheckResponse:
         async with self._warming:

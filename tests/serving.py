@@ -103,6 +103,12 @@ class FunctionServicer(ModelServicer):
     ) -> llm_pb2.ScoreChoicesResponse:
         return llm_pb2.ScoreChoicesResponse()
 
+    @edge.unary
+    async def ScoreChoicesBatch(
+        self, request: llm_pb2.ScoreChoicesBatchRequest, grpc_context: edge.Context
+    ) -> llm_pb2.ScoreChoicesBatchResponse:
+        return llm_pb2.ScoreChoicesBatchResponse()
+
 
 class LengthCaptioner:
     """A captioner that knows how long a clip lasts, and hears no words."""

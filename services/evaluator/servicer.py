@@ -6,6 +6,7 @@ from typing import ClassVar
 from earwitness import edge
 from earwitness.admission import Admission
 from earwitness.errors import InvalidInput
+from earwitness.gate import Gate
 from earwitness.runs import id_from, spec_from, state_from, status_to
 from earwitness.v1 import evaluator_pb2 as pb
 from services.evaluator.registry import Registry
@@ -19,6 +20,7 @@ class EvaluatorServicer:
     service: ClassVar[str] = "earwitness.v1.EvaluatorService"
 
     def __init__(self, registry: Registry, max_watchers: int) -> None:
+        self.gate = Gate.from_environment(self.service)
         self._registry = registry
         self._watchers = Admission(max_watchers)
 

@@ -8,7 +8,16 @@ import pytest
 
 from earwitness import server
 from earwitness.channel import MAX_MESSAGE_BYTES, RECONNECT_MS, Endpoint
-from earwitness.errors import DeadlineExceeded, EarwitnessError, InvalidInput, NotFound, NotReady, Unavailable
+from earwitness.errors import (
+    DeadlineExceeded,
+    EarwitnessError,
+    InvalidInput,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
 from earwitness.fanout import is_retriable
 from earwitness.v1 import captioner_pb2, captioner_pb2_grpc, llm_pb2, llm_pb2_grpc
 from tests.serving import FunctionServicer, said
@@ -137,15 +146,18 @@ async def test_a_stub_is_made_once_for_each_channel(port):
     assert len(made) == len(set(made)) == 3
 
 
-@pytest.mark.parametrize("code", [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED])
-async def test_a_token_that_is_missing_or_wrong_is_named_and_not_tried_again(code):
+@pytest.mark.parametrize(
+    ("code", "cls"),
+    [(grpc.StatusCode.UNAUTHENTICATED, Unauthenticated), (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied)],
+)
+async def test_a_refusal_of_another_origin_is_named_and_not_tried_again(code, cls):
     class Guarded(FunctionServicer):
         async def Generate(self, request, context):
             await context.abort(code, "who are you?")
 
     running, port = await server.start(Guarded(echo))
     async with Endpoint(f"127.0.0.1:{port}", "llm") as endpoint:
-        with pytest.raises(NotReady, match=rf"127\.0\.0\.1:{port}: who are you\? \(check the token") as caught:
+        with pytest.raises(cls, match=rf"127\.0\.0\.1:{port}: who are you\? \(check the token") as caught:
             await generate(endpoint)
     await running.stop(None)
     assert not is_retriable(caught.value)

@@ -131,3 +131,55 @@ def test_only_a_generator_of_responses_is_guarded_as_a_stream():
         @edge.server_stream
         async def method(self, request: int, grpc_context: edge.Context) -> list[int]:
             return []
+
+
+async def test_work_is_not_begun_for_a_caller_who_has_given_up_waiting():
+    class Late:
+        """A context whose deadline has passed."""
+
+        code = None
+
+        def time_remaining(self):
+            return -0.001
+
+        def set_code(self, code):
+            self.code = code
+
+        def set_details(self, details):
+            assert "deadline: had passed" in details
+
+        def set_trailing_metadata(self, metadata):
+            pass
+
+    context, asked = Late(), []
+
+    async def note(request):
+        asked.append(request)
+        return said("")
+
+    await FunctionServicer(note).Generate(llm_pb2.GenerateRequest(), context)
+    assert context.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert not asked
+
+
+@pytest.mark.parametrize(("rpc", "kind"), [("Generate", "unary_unary"), ("GenerateStream", "unary_stream")])
+async def test_bytes_that_are_no_message_are_invalid_and_not_worth_another_try(rpc, kind):
+    servicer = FunctionServicer(raising(AssertionError()))
+    async with serving(servicer, LlmClient) as client, channel(client.endpoint.address) as bare:
+        call = getattr(bare, kind)(f"/earwitness.v1.LlmService/{rpc}")(b"\xff\xff\xff")
+        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "release's proto" in await call.details()
+
+
+@pytest.mark.parametrize("rpc", ["Generate", "GenerateStream"])
+@pytest.mark.parametrize(
+    "error",
+    [asyncio.CancelledError("secret"), BaseExceptionGroup("secret", [asyncio.CancelledError()])],
+    ids=["one", "group"],
+)
+async def test_a_cancellation_from_within_is_a_failure_and_not_silence(error, rpc):
+    async with serving(FunctionServicer(raising(error)), LlmClient) as client, channel(client.endpoint.address) as bare:
+        request = getattr(llm_pb2, f"{rpc}Request")()
+        call = getattr(llm_pb2_grpc.LlmServiceStub(bare), rpc)(request, timeout=5)
+        assert await call.code() is grpc.StatusCode.INTERNAL
+        assert "secret" not in await call.details()
