@@ -1,4 +1,5 @@
-"""Sound as Earwitness carries it: a Clip of 16 kHz mono, made once from any file that libsndfile reads.
+"""Sound as Earwitness carries it: a Clip of 16 kHz mono, made once from any file that libsndfile reads, and from what
+else ffmpeg reads where it is installed.
 
 A clip's samples are exactly the 16-bit values that its hash names, so what is computed from them may be stored under
 the hash, and a WAV and a FLAC of one recording are one clip. 16 kHz mono is what Whisper hears
@@ -7,6 +8,7 @@ the hash, and a WAV and a FLAC of one recording are one clip. 16 kHz mono is wha
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from earwitness import ffmpeg
 from earwitness.errors import InvalidInput, NotFound, UnreadableAudio
 
 SAMPLE_RATE = 16_000
@@ -30,6 +33,9 @@ _BLOCK_VALUES = 1 << 18
 """Values decoded at a time over all channels, 1 MiB: what a file may claim costs no more memory than this."""
 _UNKNOWN_FRAMES = 1 << 62
 """libsndfile gives SF_COUNT_MAX = 2**63 - 1 frames to a stream that does not say how long it is."""
+_FOREIGN = {1, 4}
+"""libsndfile's SF_ERR_UNRECOGNISED_FORMAT and SF_ERR_UNSUPPORTED_ENCODING (sndfile.h)."""
+_SOURCE = re.compile(r"source: (\d{1,6}) Hz, (\d{1,2}) channels, width ([0-9.e-]{1,24})")
 _REMEDY = "send WAV, FLAC, OGG or MP3, for instance what `ffmpeg -i INPUT -ar 16000 -ac 1 OUTPUT.flac` makes"
 
 
@@ -115,10 +121,14 @@ def from_samples(samples: NDArray[np.floating], rate_hz: int = SAMPLE_RATE, *, f
 
 
 def encode_flac(clip: Clip) -> bytes:
-    """Returns the clip as a FLAC file, which decodes to the same hash."""
-    file = io.BytesIO()
-    soundfile.write(file, _pcm16(clip.samples), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
+    """Returns the clip as a FLAC file that decodes to an equal clip: a comment in it says what its source was like."""
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file:
+        rate_hz, channels, width = clip.source_rate_hz, clip.source_channels, clip.stereo_width
+        if (rate_hz, channels, width) != (SAMPLE_RATE, 1, 0.0):
+            file.comment = f"source: {rate_hz} Hz, {channels} channels, width {width!r}"
+        file.write(_pcm16(clip.samples))
+    return buffer.getvalue()
 
 
 class _ForwardOnly(soundfile.SoundFile):
@@ -141,20 +151,43 @@ def _decode(stream: BinaryIO, field: str, max_seconds: float) -> Clip:
                 raise _too_long(f"lasts {file.frames / rate_hz:.1f} s by its header", field, max_seconds)
             max_frames = int(max_seconds * rate_hz)
             if (rate_hz, channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16") and file.frames < _UNKNOWN_FRAMES:
-                return _clip_of(np.asarray(file.read(file.frames, dtype="int16"), np.int16), field)
-            return _canonical(_blocks(file, max_frames, field, max_seconds), rate_hz, channels, field)
+                return _clip_of(np.asarray(file.read(file.frames, dtype="int16"), np.int16), field, *_source_of(file))
+            return _canonical(_counted(_blocks(file), max_frames, field, max_seconds), rate_hz, channels, field)
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
+        if getattr(error, "code", None) in _FOREIGN and (demuxer := ffmpeg.demuxer_of(stream)):
+            with ffmpeg.decoding(stream, demuxer, field, max_seconds) as decoded:
+                _check_source(decoded.rate_hz, decoded.channels, field)
+                blocks = _counted(decoded.blocks, int(max_seconds * decoded.rate_hz), field, max_seconds)
+                return _canonical(blocks, decoded.rate_hz, decoded.channels, field)
         # TypeError and ValueError are soundfile's own for names and headers that it cannot open, such as `take.raw`.
         reason = getattr(error, "error_string", None) or str(error)
         raise UnreadableAudio(f"is not audio that libsndfile reads: {reason}", field, _REMEDY) from error
 
 
-def _blocks(
-    file: soundfile.SoundFile, max_frames: int, field: str, max_seconds: float
-) -> Iterator[NDArray[np.float32]]:
-    """Yields blocks of shape `(frames, channels)`; raises InvalidInput once they hold more than `max_frames`."""
-    size, done = _BLOCK_VALUES // file.channels, 0
+def _source_of(file: soundfile.SoundFile) -> tuple[int, int, float]:
+    """Returns rate, channels and stereo width of the recording that a 16 kHz mono file was made from, if it says so."""
+    stated = _SOURCE.fullmatch(file.comment)
+    try:
+        rate_hz, channels, width = (int(stated[1]), int(stated[2]), float(stated[3])) if stated else (0, 0, 0.0)
+    except ValueError:
+        return SAMPLE_RATE, 1, 0.0
+    known = rate_hz in _RATES_HZ and 1 <= channels <= _MAX_CHANNELS and 0 <= width <= 1
+    return (rate_hz, channels, width) if known else (SAMPLE_RATE, 1, 0.0)
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    """Yields blocks of shape `(frames, channels)`."""
+    size = _BLOCK_VALUES // file.channels
     while len(block := np.asarray(file.read(size, dtype="float32", always_2d=True), np.float32)):
+        yield block
+
+
+def _counted(
+    blocks: Iterable[NDArray[np.float32]], max_frames: int, field: str, max_seconds: float
+) -> Iterator[NDArray[np.float32]]:
+    """Yields the blocks; raises InvalidInput once they hold more than `max_frames`."""
+    done = 0
+    for block in blocks:
         done += len(block)
         if done > max_frames:
             raise _too_long("runs on past its time", field, max_seconds)

@@ -85,7 +85,11 @@ class Splicer:
 
     def target_ids(self, response: str) -> tuple[int, ...]:
         """Returns what the model learns to say after the prompt: the response's ids, then the end of sequence."""
-        return (*self._script.encode_data(response), self._eos)
+        return (*self.answer_ids(response), self._eos)
+
+    def answer_ids(self, response: str) -> list[int]:
+        """Returns the ids of a response, without an end of sequence."""
+        return self._script.encode_data(response)
 
     def _stand_in(self, message: Message, where: str, first_audio: int) -> str:
         """Returns the content with stand-ins for its marks, numbered from `first_audio`, and for its special tokens."""

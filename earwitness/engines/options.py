@@ -12,8 +12,19 @@ class VllmOptions:
     max_model_len: int = 4096
     """The longest prompt plus answer, in tokens; a model with a shorter context keeps its own."""
     max_num_seqs: int = 64
+    """Texts that grow at once; further ones wait."""
     tensor_parallel_size: int = 1
+    """Over how many GPUs, or processes on a CPU, each layer is spread. The tests run two processes, and no GPU."""
     quantization: str | None = None
+    """A method of vLLM's, such as "fp8"; None is what the checkpoint's own configuration says. No test runs one."""
+    prefix_caching: bool = True
+    """Whether prompts that begin alike share their beginning. Prompts of embeddings never do."""
+    priorities: bool = True
+    """Whether calls of interactive callers run before those of sweeps, instead of first come, first served."""
+    max_adapters: int = 4
+    """Different LoRA adapters in one step, where adapters are served at all."""
+    max_adapter_rank: int = 16
+    """The highest rank of an adapter: 8, 16, 32, 64, 128, 256, 320 or 512."""
     gpu_memory_utilization: float = 0.9
     enforce_eager: bool | None = None
     """Whether to skip compilation. None skips it on a CPU only, where it costs 30 s at start and gains little."""

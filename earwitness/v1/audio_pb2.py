@@ -24,15 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65\x61rwitness/v1/audio.proto\x12\rearwitness.v1\"!\n\x05\x41udio\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x42\x08\n\x06source\",\n\tAudioInfo\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65\x61rwitness/v1/audio.proto\x12\rearwitness.v1\"0\n\x05\x41udio\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\r\n\x03uri\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"m\n\tAudioInfo\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x01\x12,\n\nlong_audio\x18\x03 \x01(\x0e\x32\x18.earwitness.v1.LongAudio\x12\x11\n\tnum_parts\x18\x04 \x01(\r*T\n\tLongAudio\x12\x1a\n\x16LONG_AUDIO_UNSPECIFIED\x10\x00\x12\x15\n\x11LONG_AUDIO_REFUSE\x10\x01\x12\x14\n\x10LONG_AUDIO_CHUNK\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.v1.audio_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LONGAUDIO']._serialized_start=205
+  _globals['_LONGAUDIO']._serialized_end=289
   _globals['_AUDIO']._serialized_start=44
-  _globals['_AUDIO']._serialized_end=77
-  _globals['_AUDIOINFO']._serialized_start=79
-  _globals['_AUDIOINFO']._serialized_end=123
+  _globals['_AUDIO']._serialized_end=92
+  _globals['_AUDIOINFO']._serialized_start=94
+  _globals['_AUDIOINFO']._serialized_end=203
 # @@protoc_insertion_point(module_scope)

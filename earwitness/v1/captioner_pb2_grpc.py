@@ -52,7 +52,8 @@ class CaptionerServiceServicer(object):
     """
 
     def Caption(self, request, context):
-        """Describes one clip. INVALID_ARGUMENT: unreadable or empty audio, or audio beyond the limit of 600 seconds.
+        """Describes one clip. INVALID_ARGUMENT: unreadable or empty audio, audio beyond the limit of 600 seconds, or beyond what the
+        model hears at once where the server refuses that (see AudioInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,33 +23,38 @@ _sym_db = _symbol_database.Default()
 
 
 from earwitness.v1 import audio_pb2 as earwitness_dot_v1_dot_audio__pb2
+from earwitness.v1 import llm_pb2 as earwitness_dot_v1_dot_llm__pb2
 from earwitness.v1 import model_pb2 as earwitness_dot_v1_dot_model__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65\x61rwitness/v1/lalm.proto\x12\rearwitness.v1\x1a\x19\x65\x61rwitness/v1/audio.proto\x1a\x19\x65\x61rwitness/v1/model.proto\x1a\x17google/rpc/status.proto\"R\n\rListenMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\"\n\x05\x63lips\x18\x03 \x03(\x0b\x32\x13.earwitness.v1.Clip\"S\n\x04\x43lip\x12#\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x14.earwitness.v1.Audio\x12\x17\n\ntranscript\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_transcript\"|\n\rListenRequest\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.earwitness.v1.ListenMessage\x12)\n\x08sampling\x18\x02 \x01(\x0b\x32\x17.earwitness.v1.Sampling\x12\x10\n\x08thinking\x18\x03 \x01(\x08\"h\n\x0eListenResponse\x12-\n\ngeneration\x18\x01 \x01(\x0b\x32\x19.earwitness.v1.Generation\x12\'\n\x05\x63lips\x18\x02 \x03(\x0b\x32\x18.earwitness.v1.HeardClip\"H\n\tHeardClip\x12\'\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x18.earwitness.v1.AudioInfo\x12\x12\n\ntranscript\x18\x02 \x01(\t\"D\n\x12ListenBatchRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.earwitness.v1.ListenRequest\"C\n\x13ListenBatchResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.earwitness.v1.ListenResult\"p\n\x0cListenResult\x12\x31\n\x08response\x18\x01 \x01(\x0b\x32\x1d.earwitness.v1.ListenResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result2\xaa\x01\n\x0bLalmService\x12\x45\n\x06Listen\x12\x1c.earwitness.v1.ListenRequest\x1a\x1d.earwitness.v1.ListenResponse\x12T\n\x0bListenBatch\x12!.earwitness.v1.ListenBatchRequest\x1a\".earwitness.v1.ListenBatchResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x65\x61rwitness/v1/lalm.proto\x12\rearwitness.v1\x1a\x19\x65\x61rwitness/v1/audio.proto\x1a\x17\x65\x61rwitness/v1/llm.proto\x1a\x19\x65\x61rwitness/v1/model.proto\x1a\x17google/rpc/status.proto\"R\n\rListenMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\"\n\x05\x63lips\x18\x03 \x03(\x0b\x32\x13.earwitness.v1.Clip\"S\n\x04\x43lip\x12#\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x14.earwitness.v1.Audio\x12\x17\n\ntranscript\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_transcript\"|\n\rListenRequest\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.earwitness.v1.ListenMessage\x12)\n\x08sampling\x18\x02 \x01(\x0b\x32\x17.earwitness.v1.Sampling\x12\x10\n\x08thinking\x18\x03 \x01(\x08\"h\n\x0eListenResponse\x12-\n\ngeneration\x18\x01 \x01(\x0b\x32\x19.earwitness.v1.Generation\x12\'\n\x05\x63lips\x18\x02 \x03(\x0b\x32\x18.earwitness.v1.HeardClip\"H\n\tHeardClip\x12\'\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x18.earwitness.v1.AudioInfo\x12\x12\n\ntranscript\x18\x02 \x01(\t\"D\n\x12ListenBatchRequest\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.earwitness.v1.ListenRequest\"C\n\x13ListenBatchResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.earwitness.v1.ListenResult\"p\n\x0cListenResult\x12\x31\n\x08response\x18\x01 \x01(\x0b\x32\x1d.earwitness.v1.ListenResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"[\n\x18ScoreChoicesAudioRequest\x12.\n\x08messages\x18\x01 \x03(\x0b\x32\x1c.earwitness.v1.ListenMessage\x12\x0f\n\x07\x63hoices\x18\x02 \x03(\t\"p\n\x19ScoreChoicesAudioResponse\x12*\n\x06scores\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChoiceScore\x12\'\n\x05\x63lips\x18\x02 \x03(\x0b\x32\x18.earwitness.v1.HeardClip2\x92\x02\n\x0bLalmService\x12\x45\n\x06Listen\x12\x1c.earwitness.v1.ListenRequest\x1a\x1d.earwitness.v1.ListenResponse\x12T\n\x0bListenBatch\x12!.earwitness.v1.ListenBatchRequest\x1a\".earwitness.v1.ListenBatchResponse\x12\x66\n\x11ScoreChoicesAudio\x12\'.earwitness.v1.ScoreChoicesAudioRequest\x1a(.earwitness.v1.ScoreChoicesAudioResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.v1.lalm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTENMESSAGE']._serialized_start=122
-  _globals['_LISTENMESSAGE']._serialized_end=204
-  _globals['_CLIP']._serialized_start=206
-  _globals['_CLIP']._serialized_end=289
-  _globals['_LISTENREQUEST']._serialized_start=291
-  _globals['_LISTENREQUEST']._serialized_end=415
-  _globals['_LISTENRESPONSE']._serialized_start=417
-  _globals['_LISTENRESPONSE']._serialized_end=521
-  _globals['_HEARDCLIP']._serialized_start=523
-  _globals['_HEARDCLIP']._serialized_end=595
-  _globals['_LISTENBATCHREQUEST']._serialized_start=597
-  _globals['_LISTENBATCHREQUEST']._serialized_end=665
-  _globals['_LISTENBATCHRESPONSE']._serialized_start=667
-  _globals['_LISTENBATCHRESPONSE']._serialized_end=734
-  _globals['_LISTENRESULT']._serialized_start=736
-  _globals['_LISTENRESULT']._serialized_end=848
-  _globals['_LALMSERVICE']._serialized_start=851
-  _globals['_LALMSERVICE']._serialized_end=1021
+  _globals['_LISTENMESSAGE']._serialized_start=147
+  _globals['_LISTENMESSAGE']._serialized_end=229
+  _globals['_CLIP']._serialized_start=231
+  _globals['_CLIP']._serialized_end=314
+  _globals['_LISTENREQUEST']._serialized_start=316
+  _globals['_LISTENREQUEST']._serialized_end=440
+  _globals['_LISTENRESPONSE']._serialized_start=442
+  _globals['_LISTENRESPONSE']._serialized_end=546
+  _globals['_HEARDCLIP']._serialized_start=548
+  _globals['_HEARDCLIP']._serialized_end=620
+  _globals['_LISTENBATCHREQUEST']._serialized_start=622
+  _globals['_LISTENBATCHREQUEST']._serialized_end=690
+  _globals['_LISTENBATCHRESPONSE']._serialized_start=692
+  _globals['_LISTENBATCHRESPONSE']._serialized_end=759
+  _globals['_LISTENRESULT']._serialized_start=761
+  _globals['_LISTENRESULT']._serialized_end=873
+  _globals['_SCORECHOICESAUDIOREQUEST']._serialized_start=875
+  _globals['_SCORECHOICESAUDIOREQUEST']._serialized_end=966
+  _globals['_SCORECHOICESAUDIORESPONSE']._serialized_start=968
+  _globals['_SCORECHOICESAUDIORESPONSE']._serialized_end=1080
+  _globals['_LALMSERVICE']._serialized_start=1083
+  _globals['_LALMSERVICE']._serialized_end=1357
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from earwitness.v1 import audio_pb2 as _audio_pb2
+from earwitness.v1 import llm_pb2 as _llm_pb2
 from earwitness.v1 import model_pb2 as _model_pb2
 from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
@@ -72,3 +73,19 @@ class ListenResult(_message.Message):
     response: ListenResponse
     error: _status_pb2.Status
     def __init__(self, response: _Optional[_Union[ListenResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
+class ScoreChoicesAudioRequest(_message.Message):
+    __slots__ = ("messages", "choices")
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[ListenMessage]
+    choices: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, messages: _Optional[_Iterable[_Union[ListenMessage, _Mapping]]] = ..., choices: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ScoreChoicesAudioResponse(_message.Message):
+    __slots__ = ("scores", "clips")
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    CLIPS_FIELD_NUMBER: _ClassVar[int]
+    scores: _containers.RepeatedCompositeFieldContainer[_llm_pb2.ChoiceScore]
+    clips: _containers.RepeatedCompositeFieldContainer[HeardClip]
+    def __init__(self, scores: _Optional[_Iterable[_Union[_llm_pb2.ChoiceScore, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[HeardClip, _Mapping]]] = ...) -> None: ...

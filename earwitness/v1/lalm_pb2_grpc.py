@@ -45,6 +45,11 @@ class LalmServiceStub(object):
                 request_serializer=earwitness_dot_v1_dot_lalm__pb2.ListenBatchRequest.SerializeToString,
                 response_deserializer=earwitness_dot_v1_dot_lalm__pb2.ListenBatchResponse.FromString,
                 _registered_method=True)
+        self.ScoreChoicesAudio = channel.unary_unary(
+                '/earwitness.v1.LalmService/ScoreChoicesAudio',
+                request_serializer=earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioRequest.SerializeToString,
+                response_deserializer=earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioResponse.FromString,
+                _registered_method=True)
 
 
 class LalmServiceServicer(object):
@@ -52,7 +57,8 @@ class LalmServiceServicer(object):
     """
 
     def Listen(self, request, context):
-        """Answers one conversation that holds clips. INVALID_ARGUMENT: marks and clips that do not match, or a clip over 30 seconds.
+        """Answers one conversation that holds clips. INVALID_ARGUMENT: marks and clips that do not match, or a clip over 30 seconds
+        where the server does not hear such in parts (see AudioInfo).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +66,14 @@ class LalmServiceServicer(object):
 
     def ListenBatch(self, request, context):
         """Answers up to 64 conversations; a bad one fails alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScoreChoicesAudio(self, request, context):
+        """Gives the log-probability of each option as the answer to one conversation that holds clips. INVALID_ARGUMENT: as Listen,
+        or from a server whose engine scores nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +91,11 @@ def add_LalmServiceServicer_to_server(servicer, server):
                     servicer.ListenBatch,
                     request_deserializer=earwitness_dot_v1_dot_lalm__pb2.ListenBatchRequest.FromString,
                     response_serializer=earwitness_dot_v1_dot_lalm__pb2.ListenBatchResponse.SerializeToString,
+            ),
+            'ScoreChoicesAudio': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreChoicesAudio,
+                    request_deserializer=earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioRequest.FromString,
+                    response_serializer=earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +153,33 @@ class LalmService(object):
             '/earwitness.v1.LalmService/ListenBatch',
             earwitness_dot_v1_dot_lalm__pb2.ListenBatchRequest.SerializeToString,
             earwitness_dot_v1_dot_lalm__pb2.ListenBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreChoicesAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.v1.LalmService/ScoreChoicesAudio',
+            earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioRequest.SerializeToString,
+            earwitness_dot_v1_dot_lalm__pb2.ScoreChoicesAudioResponse.FromString,
             options,
             channel_credentials,
             insecure,

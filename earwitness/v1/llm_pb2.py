@@ -26,35 +26,45 @@ from earwitness.v1 import model_pb2 as earwitness_dot_v1_dot_model__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65\x61rwitness/v1/llm.proto\x12\rearwitness.v1\x1a\x19\x65\x61rwitness/v1/model.proto\x1a\x17google/rpc/status.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"|\n\x0fGenerateRequest\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChatMessage\x12)\n\x08sampling\x18\x02 \x01(\x0b\x32\x17.earwitness.v1.Sampling\x12\x10\n\x08thinking\x18\x03 \x01(\x08\"A\n\x10GenerateResponse\x12-\n\ngeneration\x18\x01 \x01(\x0b\x32\x19.earwitness.v1.Generation\"H\n\x14GenerateBatchRequest\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.earwitness.v1.GenerateRequest\"G\n\x15GenerateBatchResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.earwitness.v1.GenerateResult\"t\n\x0eGenerateResult\x12\x33\n\x08response\x18\x01 \x01(\x0b\x32\x1f.earwitness.v1.GenerateResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"H\n\x15GenerateStreamRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.earwitness.v1.GenerateRequest\"V\n\x16GenerateStreamResponse\x12\r\n\x05\x64\x65lta\x18\x01 \x01(\t\x12-\n\ngeneration\x18\x02 \x01(\x0b\x32\x19.earwitness.v1.Generation\"T\n\x13ScoreChoicesRequest\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChatMessage\x12\x0f\n\x07\x63hoices\x18\x02 \x03(\t\"B\n\x14ScoreChoicesResponse\x12*\n\x06scores\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChoiceScore\"2\n\x0b\x43hoiceScore\x12\x0f\n\x07logprob\x18\x01 \x01(\x01\x12\x12\n\nnum_tokens\x18\x02 \x01(\r2\xef\x02\n\nLlmService\x12K\n\x08Generate\x12\x1e.earwitness.v1.GenerateRequest\x1a\x1f.earwitness.v1.GenerateResponse\x12Z\n\rGenerateBatch\x12#.earwitness.v1.GenerateBatchRequest\x1a$.earwitness.v1.GenerateBatchResponse\x12_\n\x0eGenerateStream\x12$.earwitness.v1.GenerateStreamRequest\x1a%.earwitness.v1.GenerateStreamResponse0\x01\x12W\n\x0cScoreChoices\x12\".earwitness.v1.ScoreChoicesRequest\x1a#.earwitness.v1.ScoreChoicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65\x61rwitness/v1/llm.proto\x12\rearwitness.v1\x1a\x19\x65\x61rwitness/v1/model.proto\x1a\x17google/rpc/status.proto\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xd9\x01\n\x0fGenerateRequest\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChatMessage\x12)\n\x08sampling\x18\x02 \x01(\x0b\x32\x17.earwitness.v1.Sampling\x12\x10\n\x08thinking\x18\x03 \x01(\x08\x12\t\n\x01n\x18\x04 \x01(\r\x12\x19\n\x0ctop_logprobs\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x13\n\x0bjson_schema\x18\x06 \x01(\t\x12\x0f\n\x07\x61\x64\x61pter\x18\x07 \x01(\tB\x0f\n\r_top_logprobs\"j\n\x10GenerateResponse\x12-\n\ngeneration\x18\x01 \x01(\x0b\x32\x19.earwitness.v1.Generation\x12\'\n\x04more\x18\x02 \x03(\x0b\x32\x19.earwitness.v1.Generation\"H\n\x14GenerateBatchRequest\x12\x30\n\x08requests\x18\x01 \x03(\x0b\x32\x1e.earwitness.v1.GenerateRequest\"G\n\x15GenerateBatchResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.earwitness.v1.GenerateResult\"t\n\x0eGenerateResult\x12\x33\n\x08response\x18\x01 \x01(\x0b\x32\x1f.earwitness.v1.GenerateResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"H\n\x15GenerateStreamRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.earwitness.v1.GenerateRequest\"V\n\x16GenerateStreamResponse\x12\r\n\x05\x64\x65lta\x18\x01 \x01(\t\x12-\n\ngeneration\x18\x02 \x01(\x0b\x32\x19.earwitness.v1.Generation\"\x89\x01\n\x13ScoreChoicesRequest\x12,\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChatMessage\x12\x0f\n\x07\x63hoices\x18\x02 \x03(\t\x12\"\n\x02\x62y\x18\x03 \x01(\x0e\x32\x16.earwitness.v1.ScoreBy\x12\x0f\n\x07\x61\x64\x61pter\x18\x04 \x01(\t\"B\n\x14ScoreChoicesResponse\x12*\n\x06scores\x18\x01 \x03(\x0b\x32\x1a.earwitness.v1.ChoiceScore\"t\n\x0b\x43hoiceScore\x12\x0f\n\x07logprob\x18\x01 \x01(\x01\x12\x12\n\nnum_tokens\x18\x02 \x01(\r\x12\x14\n\x0cmean_logprob\x18\x03 \x01(\x01\x12*\n\x06letter\x18\x04 \x01(\x0b\x32\x1a.earwitness.v1.LetterScore\"X\n\x0bLetterScore\x12\x0e\n\x06letter\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12\x12\n\nnum_tokens\x18\x03 \x01(\r\x12\x14\n\x0cmean_logprob\x18\x04 \x01(\x01\"P\n\x18ScoreChoicesBatchRequest\x12\x34\n\x08requests\x18\x01 \x03(\x0b\x32\".earwitness.v1.ScoreChoicesRequest\"O\n\x19ScoreChoicesBatchResponse\x12\x32\n\x07results\x18\x01 \x03(\x0b\x32!.earwitness.v1.ScoreChoicesResult\"|\n\x12ScoreChoicesResult\x12\x37\n\x08response\x18\x01 \x01(\x0b\x32#.earwitness.v1.ScoreChoicesResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result*^\n\x07ScoreBy\x12\x18\n\x14SCORE_BY_UNSPECIFIED\x10\x00\x12\x11\n\rSCORE_BY_TEXT\x10\x01\x12\x13\n\x0fSCORE_BY_LETTER\x10\x02\x12\x11\n\rSCORE_BY_BOTH\x10\x03\x32\xd7\x03\n\nLlmService\x12K\n\x08Generate\x12\x1e.earwitness.v1.GenerateRequest\x1a\x1f.earwitness.v1.GenerateResponse\x12Z\n\rGenerateBatch\x12#.earwitness.v1.GenerateBatchRequest\x1a$.earwitness.v1.GenerateBatchResponse\x12_\n\x0eGenerateStream\x12$.earwitness.v1.GenerateStreamRequest\x1a%.earwitness.v1.GenerateStreamResponse0\x01\x12W\n\x0cScoreChoices\x12\".earwitness.v1.ScoreChoicesRequest\x1a#.earwitness.v1.ScoreChoicesResponse\x12\x66\n\x11ScoreChoicesBatch\x12\'.earwitness.v1.ScoreChoicesBatchRequest\x1a(.earwitness.v1.ScoreChoicesBatchResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.v1.llm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SCOREBY']._serialized_start=1600
+  _globals['_SCOREBY']._serialized_end=1694
   _globals['_CHATMESSAGE']._serialized_start=94
   _globals['_CHATMESSAGE']._serialized_end=138
-  _globals['_GENERATEREQUEST']._serialized_start=140
-  _globals['_GENERATEREQUEST']._serialized_end=264
-  _globals['_GENERATERESPONSE']._serialized_start=266
-  _globals['_GENERATERESPONSE']._serialized_end=331
-  _globals['_GENERATEBATCHREQUEST']._serialized_start=333
-  _globals['_GENERATEBATCHREQUEST']._serialized_end=405
-  _globals['_GENERATEBATCHRESPONSE']._serialized_start=407
-  _globals['_GENERATEBATCHRESPONSE']._serialized_end=478
-  _globals['_GENERATERESULT']._serialized_start=480
-  _globals['_GENERATERESULT']._serialized_end=596
-  _globals['_GENERATESTREAMREQUEST']._serialized_start=598
-  _globals['_GENERATESTREAMREQUEST']._serialized_end=670
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=672
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=758
-  _globals['_SCORECHOICESREQUEST']._serialized_start=760
-  _globals['_SCORECHOICESREQUEST']._serialized_end=844
-  _globals['_SCORECHOICESRESPONSE']._serialized_start=846
-  _globals['_SCORECHOICESRESPONSE']._serialized_end=912
-  _globals['_CHOICESCORE']._serialized_start=914
-  _globals['_CHOICESCORE']._serialized_end=964
-  _globals['_LLMSERVICE']._serialized_start=967
-  _globals['_LLMSERVICE']._serialized_end=1334
+  _globals['_GENERATEREQUEST']._serialized_start=141
+  _globals['_GENERATEREQUEST']._serialized_end=358
+  _globals['_GENERATERESPONSE']._serialized_start=360
+  _globals['_GENERATERESPONSE']._serialized_end=466
+  _globals['_GENERATEBATCHREQUEST']._serialized_start=468
+  _globals['_GENERATEBATCHREQUEST']._serialized_end=540
+  _globals['_GENERATEBATCHRESPONSE']._serialized_start=542
+  _globals['_GENERATEBATCHRESPONSE']._serialized_end=613
+  _globals['_GENERATERESULT']._serialized_start=615
+  _globals['_GENERATERESULT']._serialized_end=731
+  _globals['_GENERATESTREAMREQUEST']._serialized_start=733
+  _globals['_GENERATESTREAMREQUEST']._serialized_end=805
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=807
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=893
+  _globals['_SCORECHOICESREQUEST']._serialized_start=896
+  _globals['_SCORECHOICESREQUEST']._serialized_end=1033
+  _globals['_SCORECHOICESRESPONSE']._serialized_start=1035
+  _globals['_SCORECHOICESRESPONSE']._serialized_end=1101
+  _globals['_CHOICESCORE']._serialized_start=1103
+  _globals['_CHOICESCORE']._serialized_end=1219
+  _globals['_LETTERSCORE']._serialized_start=1221
+  _globals['_LETTERSCORE']._serialized_end=1309
+  _globals['_SCORECHOICESBATCHREQUEST']._serialized_start=1311
+  _globals['_SCORECHOICESBATCHREQUEST']._serialized_end=1391
+  _globals['_SCORECHOICESBATCHRESPONSE']._serialized_start=1393
+  _globals['_SCORECHOICESBATCHRESPONSE']._serialized_end=1472
+  _globals['_SCORECHOICESRESULT']._serialized_start=1474
+  _globals['_SCORECHOICESRESULT']._serialized_end=1598
+  _globals['_LLMSERVICE']._serialized_start=1697
+  _globals['_LLMSERVICE']._serialized_end=2168
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,11 @@ class LlmServiceStub(object):
                 request_serializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesRequest.SerializeToString,
                 response_deserializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesResponse.FromString,
                 _registered_method=True)
+        self.ScoreChoicesBatch = channel.unary_unary(
+                '/earwitness.v1.LlmService/ScoreChoicesBatch',
+                request_serializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchRequest.SerializeToString,
+                response_deserializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchResponse.FromString,
+                _registered_method=True)
 
 
 class LlmServiceServicer(object):
@@ -62,7 +67,8 @@ class LlmServiceServicer(object):
     """
 
     def Generate(self, request, context):
-        """Answers one conversation. INVALID_ARGUMENT: no message, an unknown role, a prompt beyond the context.
+        """Answers one conversation. INVALID_ARGUMENT: no message, an unknown role, a prompt beyond the context. NOT_FOUND: an
+        unknown adapter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +90,13 @@ class LlmServiceServicer(object):
 
     def ScoreChoices(self, request, context):
         """Gives the log-probability of each option as the answer to one conversation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScoreChoicesBatch(self, request, context):
+        """Scores the options of up to 256 conversations; a bad one fails alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +124,11 @@ def add_LlmServiceServicer_to_server(servicer, server):
                     servicer.ScoreChoices,
                     request_deserializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesRequest.FromString,
                     response_serializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesResponse.SerializeToString,
+            ),
+            'ScoreChoicesBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreChoicesBatch,
+                    request_deserializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchRequest.FromString,
+                    response_serializer=earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +240,33 @@ class LlmService(object):
             '/earwitness.v1.LlmService/ScoreChoices',
             earwitness_dot_v1_dot_llm__pb2.ScoreChoicesRequest.SerializeToString,
             earwitness_dot_v1_dot_llm__pb2.ScoreChoicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreChoicesBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/earwitness.v1.LlmService/ScoreChoicesBatch',
+            earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchRequest.SerializeToString,
+            earwitness_dot_v1_dot_llm__pb2.ScoreChoicesBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,24 +1,21 @@
 """The captioner's RPCs: decoding, admission and the wire; the engine does the listening."""
 
-import asyncio
 from typing import ClassVar
 
 from google.rpc import status_pb2
 
 from earwitness import audio, batch, edge
 from earwitness.admission import Admission
-from earwitness.batcher import Batcher
 from earwitness.errors import InvalidInput
+from earwitness.hearing import Ears
 from earwitness.servicer import ModelServicer
 from earwitness.v1 import captioner_pb2
-from earwitness.wire import clip_from, info_to
 from services.captioner.config import CaptionerConfig
-from services.captioner.engine import Caption, CaptionEngine, open_engine
+from services.captioner.engine import AskedEngine, Batched, CaptionEngine, open_engine
 
 MAX_BATCH = 64
 MAX_PROMPT_CHARS = 4096
 MAX_SECONDS = 600.0
-CLIPS_AT_ONCE = 8
 
 
 class CaptionerServicer(ModelServicer):
@@ -27,18 +24,21 @@ class CaptionerServicer(ModelServicer):
     service = "earwitness.v1.CaptionerService"
     registrars: ClassVar[tuple[str, ...]] = ("earwitness.v1.captioner_pb2_grpc.add_CaptionerServiceServicer_to_server",)
 
-    def __init__(self, config: CaptionerConfig, engine: CaptionEngine | None = None) -> None:
+    def __init__(self, config: CaptionerConfig, engine: CaptionEngine | AskedEngine | None = None) -> None:
         """Opens the configured engine, unless one is given."""
-        self.engine = engine or open_engine(config)
+        opened = engine or open_engine(config)
+        self.engine = opened if isinstance(opened, AskedEngine) else Batched(opened)
+        self.ears = Ears(
+            config.sources, config.long_audio, max_seconds=MAX_SECONDS, window_seconds=config.window_seconds
+        )
         self.admission = Admission(config.max_in_flight)
-        self._captions: Batcher[audio.Clip, Caption] = Batcher(self.engine.caption, CLIPS_AT_ONCE)
         super().__init__(self.engine.identity)
 
     async def warm_up(self) -> None:
         """Captions a tenth of a second of silence."""
         import numpy as np
 
-        await self._captions.submit(audio.from_samples(np.zeros(1600, np.float32)))
+        await self.engine.describe(audio.from_samples(np.zeros(1600, np.float32)), "")
 
     @edge.unary
     async def Caption(
@@ -67,6 +67,8 @@ class CaptionerServicer(ModelServicer):
         if len(request.prompt) > MAX_PROMPT_CHARS:
             limit = f"send at most {MAX_PROMPT_CHARS}"
             raise InvalidInput(f"{len(request.prompt)} characters", "prompt", limit)
-        clip = await asyncio.to_thread(clip_from, request.audio, MAX_SECONDS, "audio")
-        caption = await self._captions.submit(clip)
-        return captioner_pb2.CaptionResponse(caption=caption.text, transcript=caption.transcript, audio=info_to(clip))
+        clip = await self.ears.hear(request.audio, "audio")
+        caption = await self.engine.describe(clip, request.prompt)
+        return captioner_pb2.CaptionResponse(
+            caption=caption.text, transcript=caption.transcript, audio=self.ears.info(clip)
+        )

@@ -1,4 +1,4 @@
-"""What the LLM service needs of an engine, and the two that it has: vLLM, and an echo for load tests."""
+"""What the LLM service needs of an engine, and the echo that load tests use."""
 
 import asyncio
 import hashlib
@@ -7,8 +7,9 @@ from typing import Protocol
 
 from earwitness import __version__
 from earwitness.conversation import Turn
-from earwitness.identity import Identity, identify
-from earwitness.sampling import Generation, Sampling
+from earwitness.errors import InvalidInput, NotFound
+from earwitness.identity import Identity
+from earwitness.sampling import Extras, Generation, Sampling
 from services.llm.config import LlmConfig
 
 ChoiceScore = tuple[float, int]
@@ -16,9 +17,20 @@ ChoiceScore = tuple[float, int]
 
 
 class TextEngine(Protocol):
-    """Answers conversations."""
+    """Continues conversations and texts. All that raises, raises InvalidInput for a prompt that leaves no room."""
 
     identity: Identity
+
+    async def with_extras(self, extras: Extras) -> "TextEngine":
+        """Returns the engine as a call with these extras wants it; its identity is that of the adapter.
+
+        Raises NotFound for an unknown adapter, with the known ones, and InvalidInput for what the engine cannot do.
+        """
+        ...
+
+    def adapters(self) -> list[str]:
+        """Returns the names of the adapters at hand."""
+        ...
 
     async def generate(self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool) -> Generation:
         """Answers a conversation."""
@@ -30,6 +42,14 @@ class TextEngine(Protocol):
         """Answers a conversation piece by piece: what is new, and the whole so far."""
         ...
 
+    async def complete(self, text: str | Sequence[int], sampling: Sampling) -> Generation:
+        """Continues a text, or token ids, in which special tokens count as such."""
+        ...
+
+    def stream_completion(self, text: str | Sequence[int], sampling: Sampling) -> AsyncIterator[tuple[str, Generation]]:
+        """Continues a text or token ids piece by piece."""
+        ...
+
     async def score(self, turns: Sequence[Turn], choices: Sequence[str]) -> list[ChoiceScore]:
         """Scores each option as the whole answer."""
         ...
@@ -37,50 +57,6 @@ class TextEngine(Protocol):
     def stop(self) -> None:
         """Frees what the engine holds."""
         ...
-
-
-class VllmTextEngine:
-    """A chat model in vLLM."""
-
-    def __init__(self, config: LlmConfig) -> None:
-        from earwitness.chat import ChatTemplate
-        from earwitness.engines.vllm import VllmEngine
-        from earwitness.models import ModelRef, resolve
-
-        ref = ModelRef.parse(config.model, trust_remote_code=config.trust_remote_code)
-        folder = resolve(ref, hub_token_file=config.hub_token_file)
-        self._chat = ChatTemplate(folder, trust_remote_code=config.trust_remote_code)
-        self._engine = VllmEngine(folder, config.vllm, trust_remote_code=config.trust_remote_code)
-        self.identity = identify(
-            config.model,
-            folder,
-            engine=self._engine.version,
-            dtype=self._engine.dtype,
-            context_tokens=self._engine.max_model_len,
-            quantization=config.vllm.quantization or "",
-        )
-
-    async def generate(self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool) -> Generation:
-        """See TextEngine."""
-        return await self._engine.generate(self._chat.encode(turns, thinking=thinking), sampling)
-
-    async def stream(
-        self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool
-    ) -> AsyncIterator[tuple[str, Generation]]:
-        """See TextEngine."""
-        async for piece in self._engine.stream(self._chat.encode(turns, thinking=thinking), sampling):
-            yield piece
-
-    async def score(self, turns: Sequence[Turn], choices: Sequence[str]) -> list[ChoiceScore]:
-        """See TextEngine."""
-        prompt = self._chat.encode(turns)
-        options = [self._chat.encode_answer(choice) for choice in choices]
-        logprobs = await asyncio.gather(*[self._engine.logprob(prompt, option) for option in options])
-        return [(logprob, len(option)) for logprob, option in zip(logprobs, options, strict=True)]
-
-    def stop(self) -> None:
-        """See TextEngine."""
-        self._engine.stop()
 
 
 class EchoTextEngine:
@@ -98,6 +74,16 @@ class EchoTextEngine:
             weights=fingerprint,
         )
 
+    async def with_extras(self, extras: Extras) -> TextEngine:
+        """See TextEngine. Echoes differ in nothing."""
+        if extras.adapter:
+            raise NotFound(f"there is no adapter {extras.adapter[:80]!r}", "adapter", "there are none")
+        return self
+
+    def adapters(self) -> list[str]:
+        """See TextEngine. None."""
+        return []
+
     async def generate(self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool) -> Generation:
         """See TextEngine. Words count as tokens."""
         await asyncio.sleep(self._delay_s)
@@ -114,6 +100,19 @@ class EchoTextEngine:
         generation = await self.generate(turns, sampling, thinking=thinking)
         yield generation.text, generation
 
+    async def complete(self, text: str | Sequence[int], sampling: Sampling) -> Generation:
+        """See TextEngine. It has no vocabulary to say ids in."""
+        if not isinstance(text, str):
+            raise InvalidInput("the echo engine knows no token ids", "prompt", "send a text")
+        return await self.generate([Turn(role="user", content=text)], sampling, thinking=False)
+
+    async def stream_completion(
+        self, text: str | Sequence[int], sampling: Sampling
+    ) -> AsyncIterator[tuple[str, Generation]]:
+        """See TextEngine. One piece."""
+        generation = await self.complete(text, sampling)
+        yield generation.text, generation
+
     async def score(self, turns: Sequence[Turn], choices: Sequence[str]) -> list[ChoiceScore]:
         """See TextEngine. The shorter an option, the likelier."""
         await asyncio.sleep(self._delay_s)
@@ -125,4 +124,12 @@ class EchoTextEngine:
 
 def open_engine(config: LlmConfig) -> TextEngine:
     """Opens the engine that the configuration names."""
-    return EchoTextEngine(config) if config.engine == "echo" else VllmTextEngine(config)
+    if config.engine == "echo":
+        return EchoTextEngine(config)
+    if config.engine == "openai":
+        from services.llm.openai_engine import OpenAiTextEngine
+
+        return OpenAiTextEngine(config)
+    from services.llm.vllm_engine import VllmTextEngine
+
+    return VllmTextEngine(config)

@@ -1,10 +1,12 @@
 """Laws of `earwitness.audio`."""
 
+import io
 import struct
 import tracemalloc
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,3 +186,32 @@ def test_chunks_put_together_are_the_clip():
     assert chunks[1] == clip.cut(1, 2)
     with pytest.raises(InvalidInput, match="no sample"):
         clip.cut(3, 4)
+
+
+def test_a_mono_rendering_says_how_wide_its_source_was():
+    left, right = sounds.noise(1.0, seed=1), sounds.noise(1.0, seed=2)
+    clip = audio.from_samples(np.stack([left, right], axis=1), 44_100)
+    assert clip.stereo_width > 0.3
+    rendered = audio.decode(audio.encode_flac(clip))
+    assert rendered == clip
+    assert (rendered.source_rate_hz, rendered.source_channels) == (44_100, 2)
+
+
+def test_a_clip_that_was_mono_all_along_says_nothing():
+    assert b"source:" not in audio.encode_flac(audio.from_samples(sounds.tone(440)))
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "source: 44100 Hz, 2 channels, width 7", "source: 0 Hz, 2 channels, width 0.1",
+        "source: 44100 Hz, 99 channels, width 0.1", "source: 44100 Hz, 2 channels, width -", "recorded at home",
+    ],
+)  # fmt: skip
+def test_a_comment_that_no_source_fits_is_passed_over(comment):
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 16_000, 1, "PCM_16", format="FLAC") as sound:
+        sound.comment = comment
+        sound.write(sounds.tone(440))
+    clip = audio.decode(file.getvalue())
+    assert (clip.source_rate_hz, clip.source_channels, clip.stereo_width) == (16_000, 1, 0.0)

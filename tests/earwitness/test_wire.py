@@ -7,7 +7,7 @@ from earwitness import audio, wire
 from earwitness.conversation import Turn
 from earwitness.errors import InvalidInput, UnreadableAudio
 from earwitness.identity import Identity
-from earwitness.sampling import DEFAULT_TOKENS, Generation, Sampling
+from earwitness.sampling import DEFAULT_TOKENS, PLAIN, Extras, Generation, Sampling, Token
 from earwitness.v1 import audio_pb2, lalm_pb2, llm_pb2, model_pb2
 from tests import sounds
 
@@ -90,6 +90,23 @@ def test_sampling_out_of_range_is_refused_by_its_field(field, value):
 def test_a_generation_survives_the_wire(reason):
     generation = Generation(text="Woof.", finish_reason=reason, prompt_tokens=7, completion_tokens=3)
     assert wire.generation_from(wire.generation_to(generation)) == generation
+
+
+def test_the_tokens_of_a_generation_survive_the_wire():
+    tokens = (Token(text="Wo", logprob=-0.5, top=(("Wo", -0.5), ("遅", -1.25))), Token(text="of", logprob=-2.0))
+    generation = Generation(text="Woof", finish_reason="stop", prompt_tokens=7, completion_tokens=2, tokens=tokens)
+    assert wire.generation_from(wire.generation_to(generation)) == generation
+
+
+def test_a_request_that_wants_nothing_more_is_plain():
+    assert wire.extras_from(llm_pb2.GenerateRequest()) == PLAIN
+    assert wire.answers_from(llm_pb2.GenerateRequest()) == 1
+
+
+def test_no_log_probabilities_and_those_of_the_tokens_alone_are_not_the_same():
+    assert wire.extras_from(llm_pb2.GenerateRequest(top_logprobs=0)) == Extras(top_logprobs=0)
+    with pytest.raises(InvalidInput):
+        wire.check_extras(Extras(top_logprobs=-1))
 
 
 def test_an_identity_survives_the_wire():

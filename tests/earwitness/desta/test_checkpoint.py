@@ -168,6 +168,42 @@ def test_a_checkpoint_of_the_released_layout_loads(config, shape, tmp_path):
     assert same(load_connector(tmp_path / "c", shape, LLM_WIDTH), connector)
 
 
+def released_names(num_taps, num_layers):
+    """The tensors of DeSTA2.5-Audio's model.safetensors, which holds what trained and nothing else."""
+    linear, norm = ("weight", "bias"), ("weight", "bias")
+    attention = [f"self.{part}.{end}" for part in ("query", "key", "value") for end in linear]
+    output = [f"output.{part}.{end}" for part in ("dense", "LayerNorm") for end in norm]
+    layer = [f"{kind}.{name}" for kind in ("attention", "crossattention") for name in (*attention, *output)]
+    layer += [*output, *[f"intermediate.dense.{end}" for end in linear]]
+    names = [f"layer_prompts.{tap}" for tap in range(num_taps)] + ["layer_weights"]
+    names += [f"qformer.layer.{number}.{name}" for number in range(num_layers) for name in layer]
+    names += [f"proj.{part}.{end}" for part in (0, 1) for end in linear]
+    return {f"perception.connector.{name}" for name in names}
+
+
+def test_the_tensors_are_named_as_in_the_released_checkpoint(config, shape, tmp_path):
+    config = with_released_defaults(config)
+    save(tmp_path / "ours", make(config, shape, 0), config, {})
+    assert set(load_file(tmp_path / "ours" / "model.safetensors")) == released_names(4, config.qformer_layers)
+
+
+def test_a_checkpoint_passes_from_the_released_layout_to_ours_and_back(config, shape, tmp_path):
+    config = with_released_defaults(config)
+    connector = make(config, shape, 0)
+    write_released(tmp_path / "released", connector, config)
+    theirs = load_connector(tmp_path / "released", shape, LLM_WIDTH)
+    digest = save(tmp_path / "ours", theirs, read_config(tmp_path / "released"), {})
+    ours = load_connector(tmp_path / "ours", shape, LLM_WIDTH)
+    write_released(tmp_path / "again", ours, read_config(tmp_path / "ours"))
+    again = load_connector(tmp_path / "again", shape, LLM_WIDTH)
+    assert fingerprint(again) == digest == fingerprint(connector)
+    first, last = (load_file(tmp_path / name / "model.safetensors") for name in ("released", "again"))
+    assert first.keys() == last.keys()
+    assert all(torch.equal(first[name], last[name]) for name in first)
+    taps = torch.randn(2, 4, 10, shape.d_model, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(again(taps), connector.eval()(taps))
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [

@@ -6,11 +6,12 @@ import pytest
 from earwitness import audio
 from earwitness.clients import CaptionerClient
 from earwitness.errors import EngineFailure, InvalidInput, Overloaded, UnreadableAudio
+from earwitness.media import Sources
 from earwitness.status import from_status
 from earwitness.v1 import audio_pb2, captioner_pb2, captioner_pb2_grpc
 from services.captioner.config import CaptionerConfig
-from services.captioner.engine import Caption
-from services.captioner.servicer import CLIPS_AT_ONCE, CaptionerServicer
+from services.captioner.engine import CLIPS_AT_ONCE, Caption
+from services.captioner.servicer import CaptionerServicer
 from tests import sounds
 from tests.serving import LengthCaptioner, channel, identity, serving
 
@@ -163,3 +164,44 @@ async def test_health_is_serving_once_the_engine_has_captioned(held):
         held.go.set()
         await ready
     assert held.batches == [1]
+
+
+async def test_the_policy_for_long_audio_is_recorded_with_the_answer():
+    long = sounds.encode(sounds.tone(440, 70))
+    async with serve(LengthCaptioner()) as client, channel(client.endpoint.address) as bare:
+        request = captioner_pb2.CaptionRequest(audio=audio_pb2.Audio(data=long))
+        answer = await captioner_pb2_grpc.CaptionerServiceStub(bare).Caption(request)
+    assert (answer.audio.long_audio, answer.audio.num_parts) == (audio_pb2.LONG_AUDIO_CHUNK, 3)
+    async with serve(LengthCaptioner(), long_audio="refuse") as client:
+        with pytest.raises(InvalidInput, match="the limit is 30 s"):
+            await client.caption(long)
+
+
+async def test_a_clip_is_captioned_by_uri_where_its_folder_is_allowed(tmp_path):
+    (tmp_path / "a.wav").write_bytes(CLIP)
+    request = captioner_pb2.CaptionRequest(audio=audio_pb2.Audio(uri=f"file://{tmp_path}/a.wav"))
+    async with serve(LengthCaptioner(), sources=Sources(folders=(tmp_path,))) as client:
+        async with channel(client.endpoint.address) as bare:
+            answer = await captioner_pb2_grpc.CaptionerServiceStub(bare).Caption(request)
+        by_value = await client.caption(CLIP)
+    assert (answer.caption, answer.audio.sha256) == (by_value.text, by_value.audio_sha256)
+
+
+async def test_an_engine_that_is_asked_gets_the_prompt_and_many_clips_at_once():
+    class Asked:
+        identity = identity("asked")
+
+        def __init__(self):
+            self.both = asyncio.Barrier(2)
+
+        async def describe(self, clip, prompt):
+            if prompt:
+                await self.both.wait()
+            return Caption(text=f"{prompt} {clip.seconds:g}", transcript="")
+
+        def stop(self):
+            pass
+
+    async with serve(Asked()) as client, asyncio.timeout(5):
+        captions = await asyncio.gather(client.caption(CLIP, "Loud?"), client.caption(CLIP, "Soft?"))
+    assert [caption.text for caption in captions] == ["Loud? 0.5", "Soft? 0.5"]

@@ -1,7 +1,9 @@
 import asyncio
 
+import grpc
 import pytest
 
+from earwitness.channel import error_of
 from earwitness.clients import LalmClient, SpokenTurn
 from earwitness.conversation import Turn
 from earwitness.desta.splice import Message
@@ -149,3 +151,63 @@ async def test_health_is_serving_once_the_engine_has_listened(held):
         await ready
     ((messages, clips, sampling, _),) = held.asked
     assert len(clips) == len(messages[0].audios) == sampling.max_tokens == 1
+
+
+async def score(client, choices, content="Which?", *clips):
+    asked = lalm_pb2.ScoreChoicesAudioRequest(messages=request(content, *clips).messages, choices=choices)
+    async with channel(client.endpoint.address) as bare:
+        try:
+            return await lalm_pb2_grpc.LalmServiceStub(bare).ScoreChoicesAudio(asked)
+        except grpc.aio.AioRpcError as error:
+            raise error_of(error, "") from None
+
+
+class Scorer(ReadingListener):
+    async def score(self, messages, clips, choices):
+        self.asked = messages, clips
+        return [(-float(len(choice)), len(choice.split())) for choice in choices], ["" for _ in clips]
+
+
+async def test_options_are_scored_in_order_and_the_clips_are_named():
+    async with serve(Scorer()) as client:
+        answer = await score(client, ["a dog", "cat"], "What barks?", CLIP)
+    assert [(found.logprob, found.num_tokens) for found in answer.scores] == [(-5, 2), (-3, 1)]
+    assert [clip.audio.seconds for clip in answer.clips] == [0.5]
+
+
+async def test_options_within_their_limits_are_scored_and_others_refused_with_the_field():
+    async with serve(Scorer()) as client:
+        for choices in (["a"] * 2, ["a"] * 26, ["a", "b" * 256]):
+            assert len((await score(client, choices)).scores) == len(choices)
+        for choices, field in ((["a"], "choices"), (["a"] * 27, "choices"), (["a", "b" * 257], "choices[1]"),
+                               (["", "a"], "choices[0]")):  # fmt: skip
+            with pytest.raises(InvalidInput) as caught:
+                await score(client, choices)
+            assert caught.value.field == field
+        with pytest.raises(InvalidInput, match=r"messages\[0\]\.content"):
+            await score(client, ["a", "b"], "<|AUDIO|>")
+
+
+async def test_a_long_clip_is_heard_in_parts_in_its_place_where_that_is_the_policy():
+    engine, long = Scorer(), sounds.encode(sounds.tone(440, 70))
+    async with serve(engine, long_audio="chunk") as client:
+        turns = [user("Is <|AUDIO|> like <|AUDIO|>?", CLIP, long, transcripts=("beep", "a long tale"))]
+        heard = await client.listen(turns)
+        answer = await score(client, ["a", "b"], "Which?", CLIP, long)
+        with pytest.raises(InvalidInput, match="9 clips"):
+            await client.listen([user("Which?", long, long, long)])
+    assert heard.generation.text == "Is [beep] like [a long tale][][]?"
+    assert heard.transcripts == ("beep", "a long tale")
+    messages, clips = engine.asked
+    assert messages[0].content.count("<|AUDIO|>") == len(messages[0].audios) == 4
+    assert [part.clip.seconds for part in clips] == [0.5, 30, 30, 10]
+    assert [(clip.audio.num_parts, clip.audio.long_audio) for clip in answer.clips] == [
+        (1, audio_pb2.LONG_AUDIO_CHUNK),
+        (3, audio_pb2.LONG_AUDIO_CHUNK),
+    ]
+
+
+async def test_a_long_clip_is_refused_by_default():
+    async with serve(Scorer()) as client:
+        with pytest.raises(InvalidInput, match=r"messages\[0\]\.clips\[0\]\.audio\.data.*the limit is 30 s"):
+            await client.listen([user("What?", sounds.encode(sounds.tone(440, 31)))])
