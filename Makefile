@@ -33,7 +33,11 @@ test: setup ## set up and pass the tests (under ten minutes on two cores)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no model
-	$(BIN)/python -m pytest -m "not models"
+	$(BIN)/python -m pytest -m "not models and not catalogue"
+
+.PHONY: test-models
+test-models: setup ## a tiny model of every architecture in the real engines (15 minutes)
+	$(BIN)/python -m pytest tests/catalogue -m catalogue
 
 .PHONY: bench-fanout
 bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)
