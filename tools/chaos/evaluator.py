@@ -16,6 +16,7 @@ from statistics import median
 
 from rich.console import Console
 
+from services.evaluator.run import WORKERS_PER_PLACE
 from tools import postgres
 from tools.bench.machine import Machine, today
 from tools.chaos.trial import Setup, Trial, attempt, lives, witness
@@ -42,8 +43,8 @@ class Series:
                 found.append(f"{where}: other bytes than without a kill")
             if trial.asked - trial.repeated != self.calm.items:
                 found.append(f"{where}: {trial.asked - trial.repeated} of {self.calm.items} items were asked")
-            if trial.repeated > trial.kills * IN_FLIGHT:
-                found.append(f"{where}: {trial.repeated} repeated, more than was in flight at {trial.kills} kills")
+            if trial.repeated > trial.kills * IN_FLIGHT * WORKERS_PER_PLACE:
+                found.append(f"{where}: {trial.repeated} repeated, more than was under way at {trial.kills} kills")
         return found
 
     @property
@@ -145,10 +146,10 @@ def _write(path: Path, found: Sequence[Series], faults: Sequence[str]) -> None:
     lines = [
         "# Runs killed at random",
         "",
-        f"`make chaos-evaluator`, {today()}. Each run was killed with SIGKILL at random moments, from its first to its",
-        f"last, and started again until it ended; {IN_FLIGHT} items were in flight. `vllm` is SmolLM2-135M-Instruct in",
-        "float32. A run's `results.json` and answers file are compared, byte for byte, with those of a run that nobody",
-        "disturbed.",
+        f"`make chaos-evaluator`, {today()}. Each run was killed with SIGKILL at random moments, from its first to",
+        f"its last, and started again until it ended. {IN_FLIGHT} items were with the service, and as many again were",
+        "being looked up or written down. `vllm` is SmolLM2-135M-Instruct in float32. A run's `results.json` and",
+        "answers file are compared, byte for byte, with those of a run that nobody disturbed.",
         "",
         "| | |\n|---|---|",
         Machine.here().markdown(),
@@ -157,7 +158,7 @@ def _write(path: Path, found: Sequence[Series], faults: Sequence[str]) -> None:
         f"|{'---|' * len(HEADS)}",
         *(f"| {' | '.join(each.row)} |" for each in found),
         "",
-        *(faults or ["Nothing was lost, and nothing asked twice but what was in flight."]),
+        *(faults or ["Nothing was lost, and nothing asked twice but what was under way."]),
         "",
     ]
     path.parent.mkdir(parents=True, exist_ok=True)

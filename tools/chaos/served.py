@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from earwitness import server
 from earwitness.conversation import Turn
@@ -24,8 +25,9 @@ class Witness:
     def __init__(self, engine: TextEngine, log: Path) -> None:
         self._engine = engine
         self._log = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-        self.identity = engine.identity
-        self.stream, self.score, self.stop = engine.stream, engine.score, engine.stop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
     async def generate(self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool) -> Generation:
         """Answers."""
@@ -37,7 +39,7 @@ class Witness:
 async def main(options: argparse.Namespace) -> None:
     """Serves until the process is ended; prints the port."""
     config = LlmConfig(engine=options.engine, echo_delay_s=options.delay_s)
-    servicer = LlmServicer(config, Witness(open_engine(config), options.log))
+    servicer = LlmServicer(config, cast(TextEngine, Witness(open_engine(config), options.log)))
     started, port = await server.start(servicer)
     await servicer.warm_up()
     print(port, flush=True)
