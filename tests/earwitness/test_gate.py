@@ -83,7 +83,7 @@ def every_rpc(bare, metadata):
         health_pb2_grpc.HealthStub(bare),
     )
     reflect = reflection_pb2_grpc.ServerReflectionStub(bare).ServerReflectionInfo
-    listing = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    listing = unhurried(reflection_pb2.ServerReflectionRequest(list_services=""))
     return {
         "Generate": llm.Generate(GENERATE, metadata=metadata),
         "GenerateBatch": llm.GenerateBatch(llm_pb2.GenerateBatchRequest(requests=[GENERATE]), metadata=metadata),
@@ -97,6 +97,12 @@ def every_rpc(bare, metadata):
         "Watch": health.Watch(health_pb2.HealthCheckRequest(), metadata=metadata),
         "unknown": bare.unary_unary("/earwitness.v1.LlmService/Unknown")(b"", metadata=metadata),
     }  # fmt: skip
+
+
+async def unhurried(request):
+    """A stream of one request: a client that writes while it is refused may say INTERNAL instead of the refusal."""
+    await asyncio.sleep(0.1)
+    yield request
 
 
 async def code(call):
@@ -176,13 +182,17 @@ async def test_a_caller_without_the_right_is_denied_but_may_ask_for_health(calle
 
 async def test_reflection_is_a_right_and_can_be_off(callers):
     callers({"rights": ["llm"]})
-    metadata, requests = [("authorization", f"Bearer {TOKEN}")], [reflection_pb2.ServerReflectionRequest()]
+    metadata, request = [("authorization", f"Bearer {TOKEN}")], reflection_pb2.ServerReflectionRequest()
     async with serving() as address, channel(address) as bare:
-        call = reflection_pb2_grpc.ServerReflectionStub(bare).ServerReflectionInfo(iter(requests), metadata=metadata)
+        call = reflection_pb2_grpc.ServerReflectionStub(bare).ServerReflectionInfo(
+            unhurried(request), metadata=metadata
+        )
         assert await call.code() is grpc.StatusCode.PERMISSION_DENIED
     callers()
     async with serving(reflection=False) as address, channel(address) as bare:
-        call = reflection_pb2_grpc.ServerReflectionStub(bare).ServerReflectionInfo(iter(requests), metadata=metadata)
+        call = reflection_pb2_grpc.ServerReflectionStub(bare).ServerReflectionInfo(
+            unhurried(request), metadata=metadata
+        )
         assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
