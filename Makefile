@@ -37,7 +37,7 @@ test-fast: setup ## the tests that need no model
 
 .PHONY: test-models
 test-models: setup ## a tiny model of every architecture in the real engines (15 minutes)
-	$(BIN)/python -m pytest tests/catalogue -m catalogue
+	$(BIN)/python -m pytest -m catalogue
 
 .PHONY: bench-fanout
 bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)

@@ -19,6 +19,7 @@ from earwitness.conversation import Turn
 from earwitness.errors import DeadlineExceeded, Overloaded, PermissionDenied, QuotaExceeded
 from earwitness.status import DETAILS_KEY
 from earwitness.v1 import llm_pb2, llm_pb2_grpc, model_pb2, model_pb2_grpc
+from tests.earwitness.test_gate import unhurried
 from tests.serving import channel
 
 TOKENS = {name: f"{name}-0123456789abcdef" for name in ("person", "sweeper", "few", "captions")}
@@ -103,7 +104,7 @@ async def test_no_token_and_a_wrong_one_are_refused_on_every_rpc(address, token)
             llm.GenerateStream(llm_pb2.GenerateStreamRequest(request=GENERATE), metadata=metadata),
             llm.ScoreChoices(llm_pb2.ScoreChoicesRequest(), metadata=metadata),
             model.GetModelInfo(model_pb2.GetModelInfoRequest(), metadata=metadata),
-            stream(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata),
+            stream(unhurried(reflection_pb2.ServerReflectionRequest(list_services="")), metadata=metadata),
         ]
         for call in calls:
             assert await call.code() is grpc.StatusCode.UNAUTHENTICATED, call

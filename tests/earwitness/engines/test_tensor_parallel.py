@@ -11,7 +11,7 @@ from earwitness.engines.options import VllmOptions
 from earwitness.engines.vllm import VllmEngine
 from earwitness.sampling import Sampling
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.catalogue]
 PROMPTS = ([1, 2, 3, 4, 5], [900, 20, 7])
 
 

@@ -23,7 +23,7 @@ from services.lalm.whole import VllmListenEngine
 from tests import sounds
 from tests.services.lalm import tiny
 
-pytestmark = [pytest.mark.models, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.models, pytest.mark.catalogue, pytest.mark.asyncio(loop_scope="module")]
 
 CHOICES = ["A", "B", "A dog", "A door"]
 ONE = [Message(role="user", content=f"{MARK}What do you hear?", audios=("clip",))]
