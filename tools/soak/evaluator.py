@@ -58,7 +58,7 @@ class Soak:
             within = [look for look in self.looks if low <= look.answers <= high]
             if len(within) > 1 and within[-1].seconds > within[0].seconds:
                 rate = (within[-1].answers - within[0].answers) / (within[-1].seconds - within[0].seconds)
-                found.append((high, rate, max(look.rss_mib for look in within)))
+                found += [(high, rate, max(look.rss_mib for look in within))] if rate else []
         return found
 
 
