@@ -124,11 +124,17 @@ def encode_flac(clip: Clip) -> bytes:
     """Returns the clip as a FLAC file that decodes to an equal clip: a comment in it says what its source was like."""
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file:
-        rate_hz, channels, width = clip.source_rate_hz, clip.source_channels, clip.stereo_width
-        if (rate_hz, channels, width) != (SAMPLE_RATE, 1, 0.0):
-            file.comment = f"source: {rate_hz} Hz, {channels} channels, width {width!r}"
+        if note := source_note(clip):
+            file.comment = note
         file.write(_pcm16(clip.samples))
     return buffer.getvalue()
+
+
+def source_note(clip: Clip) -> str:
+    """Returns what a file of the clip says of its source, as `decode` reads it back; "" for 16 kHz mono."""
+    rate_hz, channels, width = clip.source_rate_hz, clip.source_channels, clip.stereo_width
+    plain = (rate_hz, channels, width) == (SAMPLE_RATE, 1, 0.0)
+    return "" if plain else f"source: {rate_hz} Hz, {channels} channels, width {width!r}"
 
 
 class _ForwardOnly(soundfile.SoundFile):

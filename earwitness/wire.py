@@ -11,7 +11,6 @@ from earwitness.identity import Identity
 from earwitness.sampling import DEFAULT_TOKENS, Extras, Generation, Sampling, Token
 from earwitness.v1 import audio_pb2, llm_pb2, model_pb2
 
-MAX_AUDIO_BYTES = 32 << 20
 MAX_TURNS = 64
 MAX_CHARS = 262_144
 MAX_TOKENS = 4096
@@ -163,20 +162,6 @@ def generation_from(message: model_pb2.Generation) -> Generation:
 def _token_from(message: model_pb2.Token) -> Token:
     top = tuple((likely.text, likely.logprob) for likely in message.top)
     return Token(text=message.text, logprob=message.logprob, top=top)
-
-
-def clip_from(message: audio_pb2.Audio, max_seconds: float, field: str) -> audio.Clip:
-    """Decodes a request's audio, which takes up to a tenth of a second of CPU: call it off the event loop.
-
-    Raises InvalidInput for a request without audio, over `MAX_AUDIO_BYTES` or over `max_seconds`, UnreadableAudio for
-    what cannot be decoded; each names `field`.
-    """
-    if message.WhichOneof("source") is None:
-        raise InvalidInput("is missing", f"{field}.data", "send the bytes of an audio file")
-    if len(message.data) > MAX_AUDIO_BYTES:
-        remedy = f"send at most {MAX_AUDIO_BYTES >> 20} MiB, such as 16 kHz mono FLAC"
-        raise InvalidInput(f"{len(message.data)} bytes", f"{field}.data", remedy)
-    return audio.decode(message.data, field=f"{field}.data", max_seconds=max_seconds)
 
 
 def info_to(clip: audio.Clip) -> audio_pb2.AudioInfo:

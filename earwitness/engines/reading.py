@@ -3,7 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from earwitness.errors import EngineFailure
 from earwitness.sampling import FinishReason, Generation, Token
+
+GIVEN_UP = ("abort", "error")
+"""vLLM's reasons for an end that the model did not come to (vllm.v1.engine.FinishReason)."""
 
 
 class Listed(Protocol):
@@ -19,8 +23,13 @@ Place = Mapping[int, Listed]
 
 
 def generation(output: Any, prompt_tokens: int, *, num_top: int | None, prompt: tuple[Token, ...] = ()) -> Generation:
-    """Reads an output; its tokens are read where `num_top` is not None, with so many of the likeliest each."""
+    """Reads an output; its tokens are read where `num_top` is not None, with so many of the likeliest each.
+
+    Raises EngineFailure for one that vLLM gave up: half a text is no answer.
+    """
     completion = output.outputs[0]
+    if completion.finish_reason in GIVEN_UP:
+        raise EngineFailure(f"the engine gave up on the answer ({completion.finish_reason})", "", "try again")
     finish: FinishReason = "length" if completion.finish_reason == "length" else "stop"
     return Generation(
         text=completion.text,

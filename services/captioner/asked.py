@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from earwitness.audio import Clip, encode_flac
+from earwitness import wav
+from earwitness.audio import Clip
 from earwitness.audio_chat import AudioChat
 from earwitness.desta.splice import MARK, Message
 from earwitness.engines.vllm_audio import HeardPrompt, VllmAudioEngine
@@ -83,7 +84,7 @@ class OpenAiCaptioner:
         asked = _asked(self._config, prompt)
 
         async def one(part: Clip) -> str:
-            return (await self._client.caption(await asyncio.to_thread(encode_flac, part), asked)).text
+            return (await self._client.caption(await asyncio.to_thread(wav.encode, part), asked)).text
 
         return await _in_parts(clip, self._config.window_seconds, one)
 

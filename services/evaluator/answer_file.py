@@ -27,7 +27,7 @@ from services.evaluator.scoring import UNLABELLED, Score, Tally, breakdown, scor
 
 Row = dict[str, object]
 _KEY = re.compile("prediction|output", re.IGNORECASE)
-_NO_PREDICTION = Answer(text="", finish_reason="error", error="the answer file has no prediction")
+NO_PREDICTION = Answer(text="", finish_reason="error", error="the answer file has no prediction")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,7 @@ def measure(benchmark: Benchmark, predictions: Mapping[str, str]) -> Measured:
     passed: list[bool | None] = []
     for item in benchmark.items:
         text = predictions.get(item.id)
-        scores.append(score(item, _NO_PREDICTION if text is None else Answer(text=text, finish_reason="stop")))
+        scores.append(score(item, NO_PREDICTION if text is None else Answer(text=text, finish_reason="stop")))
         if text is None or item.answer is None:
             passed.append(None)
         else:

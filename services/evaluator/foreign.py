@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.evaluator.answer_file import NO_PREDICTION
 from services.evaluator.items import Answer, Benchmark, Setting
 from services.evaluator.measurement import measure
 from services.evaluator.result import Description, RunResult, Usage
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 PROMPT = "unknown"
 ROWS_AT_ONCE = 500
-_ABSENT = Answer(text="", finish_reason="error", error="the answer file has no prediction")
 
 
 def bring(
@@ -38,7 +38,7 @@ def bring(
     whole = json.dumps([backbone, source, sorted(predictions.items())], ensure_ascii=False)
     fingerprint = hashlib.sha256(whole.encode()).hexdigest()
     answers = {
-        item.id: Answer(text=predictions[item.id], finish_reason="stop") if item.id in predictions else _ABSENT
+        item.id: Answer(text=predictions[item.id], finish_reason="stop") if item.id in predictions else NO_PREDICTION
         for item in benchmark.items
     }
     entries = [
@@ -51,7 +51,7 @@ def bring(
             answer=answer,
         )
         for name, answer in answers.items()
-        if answer is not _ABSENT
+        if answer is not NO_PREDICTION
     ]
     for start in range(0, len(entries), ROWS_AT_ONCE):
         ledger.record(entries[start : start + ROWS_AT_ONCE])

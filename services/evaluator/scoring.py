@@ -128,12 +128,6 @@ def rank(label: str) -> tuple[bool, int]:
     return label == UNLABELLED, _LADDERS.get(label.lower(), 0)
 
 
-def chance(items: Sequence[Item]) -> float:
-    """Returns the expected accuracy of a guess among each item's choices; NaN if no item has a known answer."""
-    shares = [item.choices.count(item.answer) / len(item.choices) for item in items if item.answer is not None]
-    return sum(shares) / len(shares) if shares else float("nan")
-
-
 def _outcome(item: Item, answer: Answer, choice: int | None) -> Outcome | None:
     if item.answer is None:
         return None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from earwitness.audio import encode_flac
+from earwitness import wav
 from earwitness.clients import SpokenTurn
 from earwitness.conversation import Turn
 from earwitness.desta.splice import Message
@@ -44,8 +44,8 @@ class OpenAiListenEngine:
 
 
 def _turns(messages: Sequence[Message], clips: Sequence[ClipIn]) -> list[SpokenTurn]:
-    """Returns the conversation with an encoded file for each clip: some milliseconds each."""
-    files = iter([encode_flac(clip.clip) for clip in clips])
+    """Returns the conversation with a WAV file for each clip."""
+    files = iter([wav.encode(clip.clip) for clip in clips])
     return [
         SpokenTurn(
             turn=Turn(role=message.role, content=message.content), clips=tuple(next(files) for _ in message.audios)

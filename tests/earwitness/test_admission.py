@@ -89,5 +89,6 @@ def test_a_sweep_larger_than_its_share_leaves_the_rest_to_people():
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_a_sweep_is_never_shut_out_of_an_idle_server(limit):
-    with slot(Admission(limit), SWEEP):
-        pass
+    admission = Admission(limit)
+    with slot(admission, SWEEP):
+        assert admission.in_flight == 1

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from earwitness.errors import DeadlineExceeded, EarwitnessError, NotReady, Overloaded, Unavailable
-from earwitness.fanout import Budget, Outage, Retries, fan_out, is_retriable, persist
+from earwitness.fanout import GIVE_UP_AFTER_S, Budget, Outage, Retries, fan_out, is_retriable, persist
 from tests.earwitness.test_errors import CLASSES
 
 QUICK = Retries(attempts=4, first_wait_s=0.001, longest_wait_s=0.004)
@@ -189,7 +189,9 @@ async def test_with_a_stop_that_never_comes_every_item_is_worked_on():
 
 
 async def test_nothing_to_do_is_done():
-    await fan_out([], Flaky(), 4)
+    work = Flaky()
+    await fan_out([], work, 4)
+    assert work.calls == 0
 
 
 async def test_a_call_is_tried_until_it_succeeds():
@@ -287,14 +289,17 @@ async def test_one_answer_is_enough_to_go_on(clock):
     budget = Budget(give_up_after_s=600.0, clock=clock)
     for _ in range(5):
         await fail_each_minute(budget, clock, 10)
-        await persist(Flaky(), QUICK, budget)
+        assert await persist(Flaky(), QUICK, budget) == "answer"
 
 
 async def test_a_quiet_hour_is_no_outage(clock):
     budget = Budget(clock=clock)
-    await persist(Flaky(), QUICK, budget)
+    assert await persist(Flaky(), QUICK, budget) == "answer"
     clock.now += 3600
     for _ in range(50):
+        budget.failed(Unavailable("gone"))
+    clock.now += GIVE_UP_AFTER_S
+    with pytest.raises(Outage):
         budget.failed(Unavailable("gone"))
 
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from earwitness.errors import InvalidInput
 from services.evaluator.items import SETTINGS, Answering, Control
+from services.evaluator.plan import ADDRESS
 
 if TYPE_CHECKING:
     from services.evaluator.items import Benchmark
     from services.evaluator.plan import Plan
     from services.evaluator.session import Session
-
-ADDRESS = "127.0.0.1:9000"
 
 
 def register(commands: Any) -> None:

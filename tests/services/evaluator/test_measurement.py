@@ -103,6 +103,15 @@ def test_chance_is_exact_whatever_the_numbers_of_choices():
     assert measure(benchmark, answers, DESCRIPTION).chance == pytest.approx(expected, abs=1e-15)
 
 
+def test_chance_knows_the_options_that_stand_twice_and_nothing_of_withheld_answers():
+    twice = Item(id="1", question="?", choices=("x", "y", "y", "z"), answer="y", groups={})
+    withheld = Item(id="2", question="?", choices=("x",), answer=None, groups={})
+    answers = {"1": Answer(text="y", finish_reason="stop"), "2": Answer(text="x", finish_reason="stop")}
+    for items, chance in (((twice, withheld), 0.5), ((withheld,), None)):
+        benchmark = Benchmark(name="b", version="", sha256="", items=items, breakdowns=())
+        assert measure(benchmark, answers, DESCRIPTION).chance == chance
+
+
 def test_a_run_with_an_item_that_was_not_answered_has_no_result(tmp_path):
     with pytest.raises(InvalidInput, match="1 of 2"):
         measure(BENCHMARK, {"1": ANSWERS["1"]}, DESCRIPTION, folder=tmp_path)

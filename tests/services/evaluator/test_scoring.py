@@ -3,7 +3,7 @@ import math
 import pytest
 
 from services.evaluator.items import Answer, Item, Outcome
-from services.evaluator.scoring import UNLABELLED, Tally, breakdown, chance, score, tally
+from services.evaluator.scoring import UNLABELLED, Tally, breakdown, score, tally
 
 ITEM = Item(id="1", question="What rolls?", choices=("Rain", "Thunder"), answer="Thunder", groups={"level": "hard"})
 
@@ -86,11 +86,3 @@ def test_the_groups_of_a_breakdown_add_up_to_the_whole():
     parts = breakdown(items, scores, "level").values()
     assert sum(part.n for part in parts) == tally(scores).n
     assert sum(part.correct for part in parts) == tally(scores).correct
-
-
-def test_chance_knows_the_number_of_choices_and_the_ones_that_stand_twice():
-    twice = Item(id="2", question="?", choices=("x", "y", "y", "z"), answer="y")
-    assert chance([ITEM]) == 0.5
-    assert chance([ITEM, twice]) == 0.5
-    assert chance([Item(id="3", question="?", choices=("x", "y", "z", "w"), answer="x")]) == 0.25
-    assert math.isnan(chance([Item(id="4", question="?", choices=("x",), answer=None)]))

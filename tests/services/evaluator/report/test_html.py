@@ -176,8 +176,13 @@ def test_long_answers_and_many_items_are_cut_with_a_note(tmp_path):
 
 
 def test_an_experiment_without_results_still_has_a_page(tmp_path):
-    outline(page(Experiment(name="empty", results=()), tmp_path))
-    outline(page(Experiment(name="curve", results=(), curve=(Point(step=1, loss=2.0),)), tmp_path))
+    for bare in (
+        Experiment(name="empty", results=()),
+        Experiment(name="curve", results=(), curve=(Point(step=1, loss=2.0),)),
+    ):
+        text = page(bare, tmp_path)
+        outline(text)
+        assert bare.name in text
 
 
 def test_write_makes_the_folder_and_the_file(one, folder, tmp_path):

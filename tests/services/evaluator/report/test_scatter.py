@@ -64,4 +64,6 @@ def test_one_s_own_point_has_another_shape():
 
 
 def test_points_on_one_spot_are_drawn():
-    ElementTree.fromstring(scatter(spots((0.5, 0.5), (1.0, 1.0)), "x", "y", ""))
+    svg = scatter(spots((0.5, 0.5), (1.0, 1.0)), "x", "y", "")
+    ElementTree.fromstring(svg)
+    assert svg.count('class="spot"') >= 2 and "nan" not in svg

@@ -138,6 +138,7 @@ async def test_a_client_that_goes_away_frees_its_place(served):
         async with asyncio.timeout(5):
             while served[0].admission.in_flight:
                 await asyncio.sleep(0.001)
+        assert served[0].admission.in_flight == 0
 
 
 async def test_who_has_no_token_is_refused_before_the_body_is_read(served, tmp_path):
