@@ -1,16 +1,13 @@
-"""The caller of an OpenAI-compatible API: raw HTTP over one session, as many calls at once as the caller makes.
+"""The caller of an OpenAI-compatible API: raw HTTP, as many calls at once as the caller makes.
 
 It retries nothing and limits nothing: `earwitness.fanout` does, by the errors that are raised here.
 """
 
 import asyncio
-import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import Self
 
 from earwitness import __version__
 from earwitness.clients import GREEDY, TIMEOUT_S, Caption, Heard, SpokenTurn
@@ -20,17 +17,11 @@ from earwitness.fanout import is_retriable
 from earwitness.identity import Identity
 from earwitness.openai import failures, reply, request
 from earwitness.openai.catalogue import Endpoint, endpoint
+from earwitness.openai.connections import Connections, Reply
 from earwitness.openai.keys import read_key
 from earwitness.sampling import Generation, Sampling
 
-if TYPE_CHECKING:
-    import aiohttp
-
-CONNECT_TIMEOUT_S = 10.0
-KEEP_ALIVE_S = 60.0
 READY_INTERVAL_S = 1.0
-_BY_PARTS_BYTES = 1 << 20
-"""A body from here on is written in parts, between which the event loop does other work."""
 
 
 class OpenAiClient:
@@ -41,7 +32,7 @@ class OpenAiClient:
         self.endpoint = endpoint
         self.timeout_s = timeout_s
         self._key = read_key(endpoint)
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._closed = False
 
     @classmethod
@@ -118,8 +109,8 @@ class OpenAiClient:
     async def close(self) -> None:
         """Closes the connections."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        if self._connections is not None:
+            self._connections.close()
 
     @property
     def _field(self) -> str:
@@ -127,54 +118,38 @@ class OpenAiClient:
 
     async def _ask(self, body: bytes) -> reply.Completion:
         """Posts one request; raises the error that its failure is."""
-        status, headers, content = await self._post(body)
-        if status == 200:
+        got = await self._post(body)
+        if got.status == 200:
             try:
-                return reply.completion(content)
+                return reply.completion(got.content)
             except EngineFailure as error:
-                told = failures.brief(content, self._key)
+                told = failures.brief(got.content, self._key)
                 raise EngineFailure(f"{error.message} {told}".rstrip(), self._field) from None
-        error = failures.failure(status, headers, content, self.endpoint, self._key)
+        error = failures.failure(got.status, got.headers, got.content, self.endpoint, self._key)
         if failures.is_out_of_tokens(error):
             return reply.NOTHING
         raise error
 
-    async def _post(self, body: bytes) -> "tuple[int, Mapping[str, str], bytes]":
-        """Returns status, headers and body of the reply; raises Unavailable or DeadlineExceeded where there is none."""
-        import aiohttp
-
-        session = self._opened()
-        data = body if len(body) < _BY_PARTS_BYTES else io.BytesIO(body)
+    async def _post(self, body: bytes) -> Reply:
+        """Returns the reply; raises Unavailable or DeadlineExceeded where there is none, NotReady once closed."""
+        if self._closed:
+            raise NotReady("the client is closed", self._field)
         try:
-            async with session.post(self.endpoint.chat_url, data=data, allow_redirects=False) as response:
-                return response.status, response.headers, await response.read()
-        except aiohttp.ConnectionTimeoutError:
-            raise Unavailable(f"no connection within {CONNECT_TIMEOUT_S:g} s", self._field) from None
+            if self._connections is None:
+                self._connections = self._connected()
+            return await self._connections.post(body)
         except TimeoutError:
             raise DeadlineExceeded(f"no answer within {self.timeout_s:g} s", self._field) from None
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             reason = self._key.scrub(" ".join(str(error).split())) or type(error).__name__
             raise Unavailable(f"{self.endpoint.base_url} does not answer: {reason}", self._field) from None
 
-    def _opened(self) -> "aiohttp.ClientSession":
-        """Returns the one session, opening it at the first call; raises NotReady once the client is closed."""
-        if self._closed:
-            raise NotReady("the client is closed", self._field)
-        if self._session is None:
-            import aiohttp
-
-            agent = {"Content-Type": "application/json", "User-Agent": f"earwitness/{__version__}"}
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
-                headers=self._key.headers() | agent,
-                timeout=aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                proxy=_proxy_of(self.endpoint.base_url),
-            )
-        return self._session
-
-
-def _proxy_of(base_url: str) -> str | None:
-    """Returns the proxy that the environment names for an address; aiohttp would read netrc too, at every call."""
-    url = urlsplit(base_url)
-    return None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
+    def _connected(self) -> Connections:
+        """Raises NotReady for a proxy that cannot be used."""
+        agent = {"Content-Type": "application/json", "User-Agent": f"earwitness/{__version__}"}
+        try:
+            return Connections(self.endpoint.chat_url, self._key.headers() | agent, timeout_s=self.timeout_s)
+        except ValueError as error:
+            raise NotReady(
+                str(error), self._field, "name another in the environment, or the host in no_proxy"
+            ) from None
