@@ -1,7 +1,8 @@
 """Clips on disk: each audio file is decoded once in its life, and kept as 16 kHz mono WAV under its content's hash.
 
-The store stands in the cache folder (`earwitness.home`), where all can be made again. Which file holds which clip is
-remembered by the file's path, size and time of change.
+A file that is such a WAV already is not copied: it is read where it stands, as long as nobody changes it. The store
+stands in the cache folder (`earwitness.home`), where all can be made again. Which file holds which clip is remembered
+by the file's path, size and time of change.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from earwitness import audio, wav
-from earwitness.errors import NotFound
+from earwitness.errors import InvalidInput, NotFound
 from earwitness.home import home
 
 THREADS = 4
@@ -27,10 +28,20 @@ class StoredClip:
     sha256: str
     seconds: float
     path: Path
+    changed_ns: int | None = None
+    """When the file was last changed, where it is not the store's own."""
 
     def read(self) -> bytes:
-        """Returns the clip as a WAV file."""
+        """Returns the clip as a WAV file; raises InvalidInput for a source that is no longer what was hashed."""
+        if self.changed_ns is not None and not self._stands():
+            raise InvalidInput("was changed during the run", str(self.path), "leave it alone, and run again")
         return self.path.read_bytes()
+
+    def _stands(self) -> bool:
+        try:
+            return self.path.stat().st_mtime_ns == self.changed_ns
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +50,8 @@ class _Known:
 
     sha256: str
     seconds: float
+    in_place: bool = False
+    """Whether the source is in the store's form, and is not copied."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,20 +75,27 @@ class ClipStore:
         place = f"{source.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
         note = self.folder / "sources" / _sharded(hashlib.sha256(place.encode()).hexdigest())
         known = _recall(note)
-        if known and self._file(known.sha256).is_file():
-            return self._stored(known)
+        if known and (known.in_place or self._file(known.sha256).is_file()):
+            return self._stored(known, source, status.st_mtime_ns)
         clip = audio.read(source)
         with self._lock:
             self.decoded += 1
-        file = self._file(clip.sha256)
-        if not file.is_file():
-            _write(file, wav.encode(clip))
-        known = _Known(sha256=clip.sha256, seconds=clip.seconds)
+        known = _Known(sha256=clip.sha256, seconds=clip.seconds, in_place=self._keep(clip, source, status.st_size))
         _write(note, json.dumps(asdict(known)).encode())
-        return self._stored(known)
+        return self._stored(known, source, status.st_mtime_ns)
 
-    def _stored(self, known: _Known) -> StoredClip:
-        return StoredClip(sha256=known.sha256, seconds=known.seconds, path=self._file(known.sha256))
+    def _keep(self, clip: audio.Clip, source: Path, num_bytes: int) -> bool:
+        """Writes a clip into the store, unless its source is, byte for byte, what would be written."""
+        encoded, file = wav.encode(clip), self._file(clip.sha256)
+        if len(encoded) == num_bytes and source.read_bytes() == encoded:
+            return True
+        if not file.is_file():
+            _write(file, encoded)
+        return False
+
+    def _stored(self, known: _Known, source: Path, changed_ns: int) -> StoredClip:
+        path, changed = (source, changed_ns) if known.in_place else (self._file(known.sha256), None)
+        return StoredClip(sha256=known.sha256, seconds=known.seconds, path=path, changed_ns=changed)
 
     def _file(self, sha256: str) -> Path:
         return self.folder / "pcm16" / f"{_sharded(sha256)}.wav"

@@ -1,10 +1,11 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from earwitness import audio
-from earwitness.errors import NotFound, UnreadableAudio
+from earwitness import audio, wav
+from earwitness.errors import InvalidInput, NotFound, UnreadableAudio
 from services.evaluator.clips import ClipStore
 from tests import sounds
 
@@ -16,8 +17,16 @@ def store(tmp_path):
 
 @pytest.fixture
 def source(tmp_path):
+    path = tmp_path / "bell.flac"
+    path.write_bytes(sounds.encode(sounds.tone(440, 1.5), format="FLAC"))
+    return path
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """A source in the store's own form."""
     path = tmp_path / "bell.wav"
-    path.write_bytes(sounds.encode(sounds.tone(440, 1.5), format="WAV"))
+    path.write_bytes(wav.encode(audio.from_samples(sounds.tone(440, 1.5))))
     return path
 
 
@@ -36,16 +45,32 @@ def test_what_is_kept_is_the_clip_under_its_hash(store, source):
 
 def test_a_file_that_changes_is_decoded_again(store, source):
     before = store.find(source)
-    source.write_bytes(sounds.encode(sounds.tone(660, 1.5), format="WAV"))
+    source.write_bytes(sounds.encode(sounds.tone(660, 1.5), format="FLAC"))
     os.utime(source, ns=(1, 1))
     assert store.find(source).sha256 != before.sha256
     assert store.decoded == 2
 
 
 def test_one_recording_in_two_formats_is_kept_once(store, source, tmp_path):
-    flac = tmp_path / "bell.flac"
-    flac.write_bytes(sounds.encode(sounds.tone(440, 1.5), format="FLAC"))
-    assert store.find(source).path == store.find(flac).path
+    aiff = tmp_path / "bell.aiff"
+    aiff.write_bytes(sounds.encode(sounds.tone(440, 1.5), format="AIFF"))
+    assert store.find(source).path == store.find(aiff).path
+
+
+def test_a_source_in_the_store_s_own_form_is_not_copied(store, plain, tmp_path):
+    found = store.find(plain)
+    assert found.path == plain
+    assert ClipStore(folder=tmp_path / "clips").find(plain) == found
+    assert audio.decode(found.read()).sha256 == found.sha256
+    assert not (store.folder / "pcm16").exists()
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: os.utime(path, ns=(1, 1))])
+def test_a_source_that_is_not_copied_must_stay_as_it_was(change, store, plain):
+    found = store.find(plain)
+    change(plain)
+    with pytest.raises(InvalidInput, match=r"bell\.wav: was changed during the run"):
+        found.read()
 
 
 def test_a_kept_clip_or_a_note_that_is_lost_or_damaged_is_made_again(store, source, tmp_path):
