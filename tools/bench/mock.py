@@ -1,10 +1,11 @@
 """A model server of known speed: it answers every question alike after a fixed delay, over HTTP and over gRPC.
 
-    python -m tools.bench.mock [--delay-s 0.1]
+    python -m tools.bench.mock [--delay-s 0.1] [--places 16] [--model NAME]
 
 It prints the ports that it listens on, as one JSON line, and serves until it is ended. HTTP has
-`/v1/chat/completions` and `/v1/models` of OpenAI's API; gRPC has the language model, the audio language model, model
-information and health of `earwitness.v1`. A batch RPC takes the delay once, as a batch on an accelerator would.
+`/v1/chat/completions` and `/v1/models` of OpenAI's API; gRPC has the captioner, the language model, the audio language
+model, model information and health of `earwitness.v1`. A batch RPC takes the delay once, as a batch on an accelerator
+would, unless gRPC is given places: then it works on so many questions at a time, and each keeps a place for the delay.
 `/stats` says what was asked and what that cost the server.
 
 Questions are not read beyond their number: it is the asking that is measured, so the server does as little as it can.
@@ -13,6 +14,7 @@ Questions are not read beyond their number: it is the asking that is measured, s
 import argparse
 import asyncio
 import hashlib
+import heapq
 import json
 import re
 import time
@@ -27,10 +29,11 @@ import uvloop
 from grpc_health.v1 import health_pb2
 
 from earwitness.channel import MAX_MESSAGE_BYTES
-from earwitness.v1 import lalm_pb2, llm_pb2, model_pb2
+from earwitness.v1 import captioner_pb2, lalm_pb2, llm_pb2, model_pb2
 
 MODEL = "bench-mock"
 ANSWER = "(B) thunder"
+CAPTION = "A long roll of thunder, low and far away, over steady rain."
 DELAY_S = 0.1
 MAX_BODY_BYTES = 1 << 20
 PROMPT_TOKENS, COMPLETION_TOKENS = 48, 4
@@ -97,6 +100,23 @@ def http_response(status: str, body: bytes) -> bytes:
     """Returns a whole HTTP/1.1 response with a JSON body."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+class Places:
+    """Places at which questions are worked on, each for the same time."""
+
+    def __init__(self, num_places: int, delay_s: float) -> None:
+        """0 places are any number."""
+        self._delay_s = delay_s
+        self._free_at = [0.0] * num_places
+
+    async def work(self, num_questions: int) -> None:
+        """Returns when the last of the questions is done: each takes the place that is free first."""
+        ends = now = time.perf_counter()
+        for _ in range(num_questions if self._free_at else 0):
+            ends = max(now, heapq.heappop(self._free_at)) + self._delay_s
+            heapq.heappush(self._free_at, ends)
+        await asyncio.sleep(ends - now if self._free_at else self._delay_s)
 
 
 class HttpMock(asyncio.Protocol):
@@ -170,8 +190,9 @@ Raw = Callable[[bytes, object], Awaitable[bytes]]
 """A unary method that takes and gives serialised messages."""
 
 
-def grpc_methods(stats: Stats, delay_s: float) -> dict[str, dict[str, Raw]]:
+def grpc_methods(stats: Stats, places: Places, model: str) -> dict[str, dict[str, Raw]]:
     """Returns the methods by service and name."""
+    captioned = captioner_pb2.CaptionResponse(caption=CAPTION)
     generated = llm_pb2.GenerateResponse(generation=_GENERATION)
     heard = lalm_pb2.ListenResponse(generation=_GENERATION, clips=[lalm_pb2.HeardClip()])
 
@@ -184,11 +205,16 @@ def grpc_methods(stats: Stats, delay_s: float) -> dict[str, dict[str, Raw]]:
     def heard_batch(size: int) -> bytes:
         return lalm_pb2.ListenBatchResponse(results=[lalm_pb2.ListenResult(response=heard)] * size).SerializeToString()
 
+    @cache
+    def captioned_batch(size: int) -> bytes:
+        results = [captioner_pb2.CaptionResult(response=captioned)] * size
+        return captioner_pb2.CaptionBatchResponse(results=results).SerializeToString()
+
     def answered(size_of: Callable[[bytes], int], response_for: Callable[[int], bytes]) -> Raw:
         async def method(request: bytes, context: object) -> bytes:
             size = size_of(request)
             stats.begin(size)
-            await asyncio.sleep(delay_s)
+            await places.work(size)
             stats.end(size)
             return response_for(size)
 
@@ -200,9 +226,16 @@ def grpc_methods(stats: Stats, delay_s: float) -> dict[str, dict[str, Raw]]:
 
         return method
 
+    one_captioned = captioned.SerializeToString()
     one_generated, one_heard = generated.SerializeToString(), heard.SerializeToString()
     serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
     return {
+        "earwitness.v1.CaptionerService": {
+            "Caption": answered(lambda _: 1, lambda _: one_captioned),
+            "CaptionBatch": answered(
+                lambda request: len(captioner_pb2.CaptionBatchRequest.FromString(request).requests), captioned_batch
+            ),
+        },
         "earwitness.v1.LlmService": {
             "Generate": answered(lambda _: 1, lambda _: one_generated),
             "GenerateBatch": answered(
@@ -215,12 +248,14 @@ def grpc_methods(stats: Stats, delay_s: float) -> dict[str, dict[str, Raw]]:
                 lambda request: len(lalm_pb2.ListenBatchRequest.FromString(request).requests), heard_batch
             ),
         },
-        "earwitness.v1.ModelService": {"GetModelInfo": fixed(_model_info().SerializeToString())},
+        "earwitness.v1.ModelService": {"GetModelInfo": fixed(_model_info(model).SerializeToString())},
         "grpc.health.v1.Health": {"Check": fixed(serving)},
     }
 
 
-async def serve(stats: Stats, delay_s: float) -> tuple[asyncio.Server, grpc.aio.Server, dict[str, int]]:
+async def serve(
+    stats: Stats, delay_s: float, num_places: int = 0, model: str = MODEL
+) -> tuple[asyncio.Server, grpc.aio.Server, dict[str, int]]:
     """Starts both servers on free ports of the loopback; returns them and their ports, `http` and `grpc`."""
     loop = asyncio.get_running_loop()
     http = await loop.create_server(lambda: HttpMock(stats, delay_s), "127.0.0.1", 0, backlog=1024)
@@ -229,7 +264,7 @@ async def serve(stats: Stats, delay_s: float) -> tuple[asyncio.Server, grpc.aio.
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ]
     server = grpc.aio.server(options=options)
-    for service, methods in grpc_methods(stats, delay_s).items():
+    for service, methods in grpc_methods(stats, Places(num_places, delay_s), model).items():
         handlers = {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     ports = {"http": http.sockets[0].getsockname()[1], "grpc": server.add_insecure_port("127.0.0.1:0")}
@@ -237,17 +272,17 @@ async def serve(stats: Stats, delay_s: float) -> tuple[asyncio.Server, grpc.aio.
     return http, server, ports
 
 
-async def run(delay_s: float) -> None:
+async def run(delay_s: float, num_places: int, model: str) -> None:
     """Serves until the process is ended."""
-    _, server, ports = await serve(Stats(), delay_s)
+    _, server, ports = await serve(Stats(), delay_s, num_places, model)
     print(json.dumps(ports), flush=True)
     await server.wait_for_termination()
 
 
-def _model_info() -> model_pb2.GetModelInfoResponse:
-    fingerprint = hashlib.sha256(MODEL.encode()).hexdigest()
+def _model_info(model: str) -> model_pb2.GetModelInfoResponse:
+    fingerprint = hashlib.sha256(model.encode()).hexdigest()
     return model_pb2.GetModelInfoResponse(
-        model=MODEL,
+        model=model,
         fingerprint=fingerprint,
         engine="mock",
         dtype="none",
@@ -259,4 +294,7 @@ def _model_info() -> model_pb2.GetModelInfoResponse:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--delay-s", type=float, default=DELAY_S)
-    uvloop.run(run(parser.parse_args().delay_s))
+    parser.add_argument("--places", type=int, default=0, help="questions that gRPC works on at a time (default: any)")
+    parser.add_argument("--model", default=MODEL, help="that it says it is, over gRPC (default: %(default)s)")
+    options = parser.parse_args()
+    uvloop.run(run(options.delay_s, options.places, options.model))

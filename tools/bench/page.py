@@ -13,6 +13,7 @@ from tools.bench.mock import DELAY_S
 
 TITLES = {"akb": "Text", "mmau": "Audio: ten-second clips"}
 MIB = 1 << 20
+TITLE = "Asking: Earwitness, a bare client and other harnesses"
 METHOD = f"""\
 Every harness asks the same questions of the same mock, which answers each after {DELAY_S * 1000:.0f} ms, and has to
 find the accuracy that is right. Each measurement has a mock and a process of its own. The harnesses take turns, and
@@ -91,16 +92,24 @@ def show(found: Sequence[Table], console: Console) -> None:
 
 
 def write(
-    path: Path, found: Sequence[Table], *, machine: Machine, command: str, versions: Mapping[str, str], minutes: float
+    path: Path,
+    found: Sequence[Table],
+    *,
+    title: str = TITLE,
+    method: str = METHOD,
+    machine: Machine,
+    command: str,
+    versions: Mapping[str, str],
+    minutes: float,
 ) -> None:
     """Writes the Markdown file."""
     facts = [("date", today()), ("command", f"`{command}`"), ("took", f"{minutes:.0f} min"), ("commit", revision())]
     rows = [*facts, *versions.items()]
     head = "| | |\n|---|---|\n" + machine.markdown() + "\n" + "\n".join(f"| {name} | {value} |" for name, value in rows)
     parts = [
-        "# Asking: Earwitness, a bare client and other harnesses",
+        f"# {title}",
         head,
-        METHOD,
+        method,
         *(each.markdown() for each in found),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from earwitness.errors import NotReady
 from tools.bench.machine import ROOT
-from tools.bench.mock import DELAY_S, Stats
+from tools.bench.mock import DELAY_S, MODEL, Stats
 
 STOP_WITHIN_S = 5.0
 
@@ -38,9 +38,10 @@ class MockProcess:
 
 
 @contextlib.contextmanager
-def mock(delay_s: float = DELAY_S) -> Generator[MockProcess]:
+def mock(delay_s: float = DELAY_S, places: int = 0, model: str = MODEL) -> Generator[MockProcess]:
     """Starts a mock and ends it; raises NotReady where it does not come up."""
-    command = [sys.executable, "-m", "tools.bench.mock", "--delay-s", str(delay_s)]
+    options = ["--delay-s", str(delay_s), "--places", str(places), "--model", model]
+    command = [sys.executable, "-m", "tools.bench.mock", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

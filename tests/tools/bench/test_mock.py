@@ -93,3 +93,10 @@ async def test_grpc_says_which_model_answers_and_that_it_does(served: Served) ->
     health = await health_pb2_grpc.HealthStub(served[2]).Check(health_pb2.HealthCheckRequest())
     assert (info.model, len(info.fingerprint)) == (mock.MODEL, 64)
     assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_questions_beyond_the_places_wait_for_one() -> None:
+    places = mock.Places(2, DELAY_S)
+    started = time.perf_counter()
+    await asyncio.gather(places.work(1), places.work(3))
+    assert 2 * DELAY_S <= time.perf_counter() - started < 3 * DELAY_S
