@@ -75,8 +75,8 @@ proto: .venv-proto/.ready ## generate earwitness/v1 from proto/
 	$(PROTO_BIN)/python -m tools.stubs .
 
 .PHONY: data
-data: $(VENV)/.ready ## rebuild mini-akb from its questions (mini-mmau: see its README)
-	$(BIN)/python -m tools.mini_akb.build
+data: $(VENV)/.ready ## rebuild open-akb and mini-akb from their questions (mini-mmau: see its README)
+	$(BIN)/python -m tools.open_akb.build
 
 .PHONY: constraints
 constraints: $(UV) ## pin every dependency anew

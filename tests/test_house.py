@@ -27,6 +27,8 @@ HEAVY = {
     "services/captioner/pitch.py",
     "services/captioner/rhythm.py",
     "services/captioner/spectrum.py",
+    "services/evaluator/akb/store/annotations.py",
+    "services/evaluator/akb/store/schema.py",
     "services/evaluator/ledger/claims.py",
     "services/evaluator/ledger/engine.py",
     "services/evaluator/ledger/migrations.py",

@@ -76,6 +76,9 @@ BENCHMARKS: dict[str, Entry] = {
         files=("sound_pitch_comparsion_test.csv",),
         wanted="sound_pitch_comparsion_test.csv of AuditoryBench",
     ),
+    "open-akb": Entry(
+        read=akb.read, breakdowns=akb.BREAKDOWNS, version="1.0.0", path=DATA / "open-akb" / "open-akb.jsonl"
+    ),
     "mini-akb": Entry(read=akb.read, breakdowns=akb.BREAKDOWNS, path=DATA / "mini-akb" / "mini-akb.jsonl"),
     "mini-mmau": Entry(read=mmau.read, breakdowns=mmau.BREAKDOWNS, path=DATA / "mini-mmau" / "mini-mmau.json"),
     "mini-mmar": Entry(read=mmar.read, breakdowns=mmar.BREAKDOWNS, path=DATA / "mini-mmar" / "MMAR-meta.jsonl"),

@@ -1,4 +1,4 @@
-"""`earwitness report` and `earwitness rescore`: what a results folder holds, shown, exported and read anew."""
+"""`earwitness report`: what a results folder holds, shown and exported."""
 
 import argparse
 from pathlib import Path
@@ -25,9 +25,6 @@ def register(commands: Any) -> None:
     report.add_argument("--prices", type=Path, metavar="FILE", help="by backbone, in the form of prices.yaml")
     report.add_argument("--gpus", type=float, default=0.0, help="that each backbone was served on (default: unknown)")
     report.set_defaults(execute=execute_report)
-    rescore = commands.add_parser("rescore", help="read the stored answers anew, without asking any model")
-    rescore.add_argument("folder", type=Path, nargs="?", default=Path("results"))
-    rescore.set_defaults(execute=execute_rescore)
 
 
 def execute_report(options: argparse.Namespace) -> None:
@@ -38,19 +35,6 @@ def execute_report(options: argparse.Namespace) -> None:
         _publish(options)
     else:
         present(options.folder, options.html, prices=options.prices, gpus=options.gpus)
-
-
-def execute_rescore(options: argparse.Namespace) -> None:
-    """Reads the answers anew, says what changed, and shows the results."""
-    from services.evaluator import result
-    from services.evaluator.rescore import changes, rescore
-
-    before = result.load(options.folder)
-    after = rescore(before, options.folder)
-    result.save(after, options.folder)
-    present(options.folder)
-    for old, new in zip(before.results, after.results, strict=True):
-        print(f"{new.answers}: {changes(old, new)} of {len(new.outcomes)} outcomes changed")
 
 
 def present(folder: Path, page: Path | None = None, *, prices: Path | None = None, gpus: float = 0.0) -> None:

@@ -1,0 +1,113 @@
+"""What a model is asked for and what is read from its reply: the prompt, the schema, and the questions in the text."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from services.evaluator.akb.question import Question, fault_of_form
+from services.evaluator.akb.taxonomy import Category, Subcategory
+
+SHOWN = 12
+"""Earlier questions that a prompt shows, so that they are not asked again."""
+NUM_DISTRACTORS = 3
+_STRING = {"type": "string", "minLength": 1}
+PROMPT = """\
+Write {number} multiple-choice questions for a benchmark of what language models know about sound.
+
+Category: {category}: {category_about}.
+Subcategory: {subcategory}: {subcategory_about}.
+
+Each question can be answered from its text alone, without hearing anything, by somebody who knows the field. It has
+one answer that is right beyond doubt and {distractors} distractors that are wrong beyond doubt, yet plausible: of the
+same kind, the same length and the same wording as the answer. Do not repeat words of the question in the answer alone.
+Do not use "all of the above" or "none of the above". Vary difficulty and wording. Name in `source` the textbook,
+standard or paper that settles the answer.
+{asked}
+Reply with JSON: {{"questions": [{{"question", "answer", "distractors", "source"}}, ...]}}."""
+
+
+def schema(most: int) -> dict[str, Any]:
+    """Returns the JSON schema of a reply with up to so many questions."""
+    distractors = {"type": "array", "items": _STRING, "minItems": NUM_DISTRACTORS, "maxItems": NUM_DISTRACTORS}
+    properties = {"question": _STRING, "answer": _STRING, "distractors": distractors, "source": _STRING}
+    question = _object(properties)
+    return _object({"questions": {"type": "array", "items": question, "minItems": 1, "maxItems": most}})
+
+
+def prompt(category: Category, subcategory: Subcategory, number: int, asked: Sequence[str]) -> str:
+    """Returns the words that ask for so many questions of a subcategory, unlike those already asked."""
+    shown = [f"- {question}" for question in asked[-SHOWN:]]
+    told = ["", "Ask nothing that these ask already:", *shown, ""] if shown else [""]
+    return PROMPT.format(
+        number=number,
+        category=category.name,
+        category_about=category.about,
+        subcategory=subcategory.name,
+        subcategory_about=subcategory.about,
+        distractors=NUM_DISTRACTORS,
+        asked="\n".join(told),
+    )
+
+
+class _Draft(msgspec.Struct):
+    question: str
+    answer: str
+    distractors: list[str]
+    source: str = ""
+
+
+class _Reply(msgspec.Struct):
+    questions: list[Any]
+
+
+def questions_in(text: str, category: str, subcategory: str, model: str) -> tuple[list[Question], list[str]]:
+    """Returns the well-formed questions of a reply, the answer first, and what is wrong with each of the others.
+
+    Prose or a code fence around the JSON is passed over; a reply without JSON has no question and one fault.
+    """
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+        rows = msgspec.convert(found, _Reply).questions
+    except (ValueError, msgspec.ValidationError) as error:
+        return [], [f"the reply is no JSON of questions: {error}"]
+    questions: list[Question] = []
+    faults: list[str] = []
+    for row in rows:
+        try:
+            draft = msgspec.convert(row, _Draft)
+        except msgspec.ValidationError as error:
+            faults.append(str(error))
+            continue
+        question = _question(draft, category, subcategory, model)
+        fault = fault_of_form(question)
+        if len(draft.distractors) != NUM_DISTRACTORS:
+            fault = f"{len(draft.distractors)} distractors"
+        if fault:
+            faults.append(fault)
+        else:
+            questions.append(question)
+    return questions, faults
+
+
+def _question(draft: _Draft, category: str, subcategory: str, model: str) -> Question:
+    choices = tuple(" ".join(choice.split()) for choice in (draft.answer, *draft.distractors))
+    source = " ".join(draft.source.split())
+    return Question(
+        question=" ".join(draft.question.split()),
+        choices=choices,
+        answer=choices[0],
+        category=category,
+        subcategory=subcategory,
+        evidence=f"drafted by {model}" + (f", which names: {source}" if source else ""),
+    )
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
