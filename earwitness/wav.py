@@ -21,13 +21,20 @@ def encode(clip: Clip) -> bytes:
 
 def is_plain(data: bytes) -> bool:
     """Says whether an audio file is in this form already."""
+    return samples_of(data) is not None
+
+
+def samples_of(data: bytes) -> memoryview | None:
+    """Returns the little-endian 16-bit samples of an audio file in this form, without a copy; None for any other."""
     if len(data) <= _HEADER.size:
-        return False
+        return None
     num_bytes = int.from_bytes(data[_HEADER.size - 4 : _HEADER.size], "little")
     num_after = len(data) - _HEADER.size - num_bytes
     if num_after < 0 or data[: _HEADER.size] != _header(num_bytes, num_after):
-        return False
-    return not num_after or data[-num_after:].startswith(b"LIST")
+        return None
+    if num_after and not data[-num_after:].startswith(b"LIST"):
+        return None
+    return memoryview(data)[_HEADER.size : _HEADER.size + num_bytes]
 
 
 def _header(num_bytes: int, num_after: int) -> bytes:

@@ -17,6 +17,8 @@ from earwitness import audio, wav
 from earwitness.errors import InvalidInput, NotFound
 from earwitness.home import home
 
+LARGEST_IN_PLACE = 32 << 20
+"""Bytes: more than the longest clip that is taken has."""
 THREADS = 4
 """Decoding holds Python's lock for a part of the time only."""
 
@@ -60,7 +62,7 @@ class ClipStore:
 
     folder: Path = field(default_factory=lambda: home() / "clips")
     decoded: int = 0
-    """Files that had to be decoded: the others were known."""
+    """Files that had to be decoded: the others were known, or in the store's form."""
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "clips"))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,21 +79,18 @@ class ClipStore:
         known = _recall(note)
         if known and (known.in_place or self._file(known.sha256).is_file()):
             return self._stored(known, source, status.st_mtime_ns)
-        clip = audio.read(source)
-        with self._lock:
-            self.decoded += 1
-        known = _Known(sha256=clip.sha256, seconds=clip.seconds, in_place=self._keep(clip, source, status.st_size))
+        known = _in_place(source, status.st_size) or self._decoded(source)
         _write(note, json.dumps(asdict(known)).encode())
         return self._stored(known, source, status.st_mtime_ns)
 
-    def _keep(self, clip: audio.Clip, source: Path, num_bytes: int) -> bool:
-        """Writes a clip into the store, unless its source is, byte for byte, what would be written."""
-        encoded, file = wav.encode(clip), self._file(clip.sha256)
-        if len(encoded) == num_bytes and source.read_bytes() == encoded:
-            return True
+    def _decoded(self, source: Path) -> _Known:
+        clip = audio.read(source)
+        with self._lock:
+            self.decoded += 1
+        file = self._file(clip.sha256)
         if not file.is_file():
-            _write(file, encoded)
-        return False
+            _write(file, wav.encode(clip))
+        return _Known(sha256=clip.sha256, seconds=clip.seconds)
 
     def _stored(self, known: _Known, source: Path, changed_ns: int) -> StoredClip:
         path, changed = (source, changed_ns) if known.in_place else (self._file(known.sha256), None)
@@ -99,6 +98,22 @@ class ClipStore:
 
     def _file(self, sha256: str) -> Path:
         return self.folder / "pcm16" / f"{_sharded(sha256)}.wav"
+
+
+def _in_place(source: Path, num_bytes: int) -> _Known | None:
+    """Returns what is to be known of a file that is in the store's form, as `audio.read` would have it; else None."""
+    if num_bytes > LARGEST_IN_PLACE:
+        return None
+    try:
+        with source.open("rb") as file:
+            head = file.read(4)
+            samples = wav.samples_of(head + file.read()) if head == b"RIFF" else None
+    except OSError:
+        return None  # `audio.read` says what is wrong
+    if samples is None or not 2 <= len(samples) <= 2 * audio.SAMPLE_RATE * audio.MAX_SECONDS or len(samples) % 2:
+        return None
+    seconds = len(samples) / (2 * audio.SAMPLE_RATE)
+    return _Known(sha256=hashlib.sha256(samples).hexdigest(), seconds=seconds, in_place=True)
 
 
 def _sharded(digest: str) -> str:
