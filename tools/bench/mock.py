@@ -21,11 +21,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 import grpc
 import grpc.aio
 import uvloop
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 
 from earwitness.channel import MAX_MESSAGE_BYTES
@@ -188,67 +189,52 @@ class HttpMock(asyncio.Protocol):
 
 Raw = Callable[[bytes, object], Awaitable[bytes]]
 """A unary method that takes and gives serialised messages."""
+Methods = dict[str, Raw]
 
 
-def grpc_methods(stats: Stats, places: Places, model: str) -> dict[str, dict[str, Raw]]:
+def grpc_methods(stats: Stats, places: Places, model: str) -> dict[str, Methods]:
     """Returns the methods by service and name."""
+
+    def answering(name: str, answer: Message, batch: type[Any], batch_answer: type[Any], result: type[Any]) -> Methods:
+        """Returns a method that answers alike, and its twin for batches."""
+        one = answer.SerializeToString()
+
+        @cache
+        def many(size: int) -> bytes:
+            return batch_answer(results=[result(response=answer)] * size).SerializeToString()
+
+        async def method(request: bytes, context: object) -> bytes:
+            return await worked(1, lambda _: one)
+
+        async def twin(request: bytes, context: object) -> bytes:
+            return await worked(len(batch.FromString(request).requests), many)
+
+        return {name: method, f"{name}Batch": twin}
+
+    async def worked(size: int, answer: Callable[[int], bytes]) -> bytes:
+        stats.begin(size)
+        await places.work(size)
+        stats.end(size)
+        return answer(size)
+
+    def fixed(response: Message) -> Raw:
+        async def method(request: bytes, context: object) -> bytes:
+            return response.SerializeToString()
+
+        return method
+
     captioned = captioner_pb2.CaptionResponse(caption=CAPTION)
     generated = llm_pb2.GenerateResponse(generation=_GENERATION)
     heard = lalm_pb2.ListenResponse(generation=_GENERATION, clips=[lalm_pb2.HeardClip()])
-
-    @cache
-    def generated_batch(size: int) -> bytes:
-        results = [llm_pb2.GenerateResult(response=generated)] * size
-        return llm_pb2.GenerateBatchResponse(results=results).SerializeToString()
-
-    @cache
-    def heard_batch(size: int) -> bytes:
-        return lalm_pb2.ListenBatchResponse(results=[lalm_pb2.ListenResult(response=heard)] * size).SerializeToString()
-
-    @cache
-    def captioned_batch(size: int) -> bytes:
-        results = [captioner_pb2.CaptionResult(response=captioned)] * size
-        return captioner_pb2.CaptionBatchResponse(results=results).SerializeToString()
-
-    def answered(size_of: Callable[[bytes], int], response_for: Callable[[int], bytes]) -> Raw:
-        async def method(request: bytes, context: object) -> bytes:
-            size = size_of(request)
-            stats.begin(size)
-            await places.work(size)
-            stats.end(size)
-            return response_for(size)
-
-        return method
-
-    def fixed(response: bytes) -> Raw:
-        async def method(request: bytes, context: object) -> bytes:
-            return response
-
-        return method
-
-    one_captioned = captioned.SerializeToString()
-    one_generated, one_heard = generated.SerializeToString(), heard.SerializeToString()
-    serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING).SerializeToString()
+    serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+    captions = (captioner_pb2.CaptionBatchRequest, captioner_pb2.CaptionBatchResponse, captioner_pb2.CaptionResult)
+    texts = (llm_pb2.GenerateBatchRequest, llm_pb2.GenerateBatchResponse, llm_pb2.GenerateResult)
+    sounds = (lalm_pb2.ListenBatchRequest, lalm_pb2.ListenBatchResponse, lalm_pb2.ListenResult)
     return {
-        "earwitness.v1.CaptionerService": {
-            "Caption": answered(lambda _: 1, lambda _: one_captioned),
-            "CaptionBatch": answered(
-                lambda request: len(captioner_pb2.CaptionBatchRequest.FromString(request).requests), captioned_batch
-            ),
-        },
-        "earwitness.v1.LlmService": {
-            "Generate": answered(lambda _: 1, lambda _: one_generated),
-            "GenerateBatch": answered(
-                lambda request: len(llm_pb2.GenerateBatchRequest.FromString(request).requests), generated_batch
-            ),
-        },
-        "earwitness.v1.LalmService": {
-            "Listen": answered(lambda _: 1, lambda _: one_heard),
-            "ListenBatch": answered(
-                lambda request: len(lalm_pb2.ListenBatchRequest.FromString(request).requests), heard_batch
-            ),
-        },
-        "earwitness.v1.ModelService": {"GetModelInfo": fixed(_model_info(model).SerializeToString())},
+        "earwitness.v1.CaptionerService": answering("Caption", captioned, *captions),
+        "earwitness.v1.LlmService": answering("Generate", generated, *texts),
+        "earwitness.v1.LalmService": answering("Listen", heard, *sounds),
+        "earwitness.v1.ModelService": {"GetModelInfo": fixed(_model_info(model))},
         "grpc.health.v1.Health": {"Check": fixed(serving)},
     }
 
