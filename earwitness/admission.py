@@ -7,8 +7,9 @@ below Ray Serve's own, whose refusal carries no hint of when to try again.
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from earwitness import calls
+from earwitness import calls, metrics
 from earwitness.errors import Overloaded
+from earwitness.metrics.declared import IN_FLIGHT, PLACES
 
 SWEEP_SHARE = 0.75
 
@@ -24,6 +25,10 @@ class Admission:
         self.in_flight = 0
         """Items worked on, those of sweeps among them."""
         self._sweeps = 0
+        reported = metrics.current()
+        reported.watch(PLACES, lambda: self.limit)
+        reported.watch(IN_FLIGHT, lambda: self.in_flight - self._sweeps, "interactive")
+        reported.watch(IN_FLIGHT, lambda: self._sweeps, "sweep")
 
     @contextmanager
     def slot(self, items: int = 1) -> Generator[None]:

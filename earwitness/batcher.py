@@ -8,8 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from earwitness import metrics
+from earwitness.metrics.declared import BATCH_SIZE, ENGINE_RUNNING, ENGINE_WAITING
+
 T = TypeVar("T")
 R = TypeVar("R")
+ENGINE = "batcher"
+"""Its name in metrics."""
 
 
 class Batcher(Generic[T, R]):
@@ -21,7 +26,11 @@ class Batcher(Generic[T, R]):
         self._size = size
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._running: asyncio.Task[None] | None = None
+        self._num_running = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batcher")
+        self._metrics = metrics.current()
+        self._metrics.watch(ENGINE_WAITING, lambda: len(self._waiting), ENGINE)
+        self._metrics.watch(ENGINE_RUNNING, lambda: self._num_running, ENGINE)
 
     async def submit(self, item: T) -> R:
         """Returns the item's result, or raises what its own work raised. A cancelled item that waits is dropped."""
@@ -36,7 +45,10 @@ class Batcher(Generic[T, R]):
             waiting = [(item, future) for item, future in self._waiting if not future.done()]
             batch, self._waiting = waiting[: self._size], waiting[self._size :]
             if batch:
+                self._num_running = len(batch)
+                self._metrics.observe(BATCH_SIZE, len(batch), ENGINE)
                 await self._settle(batch)
+                self._num_running = 0
 
     async def _settle(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
         loop = asyncio.get_running_loop()

@@ -7,14 +7,17 @@ the environment or the command line is text until the key's type says otherwise:
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from earwitness.errors import InvalidInput, NotFound, UnknownKey
 
 C = TypeVar("C")
 Tree = dict[str, Any]
+_MAPPINGS = (dict, Mapping)
+_SEQUENCES = (list, tuple, Sequence)
 
 
 def load(cls: type[C], file: Path | None = None, settings: Iterable[str] = (), *, env_prefix: str = "") -> C:
@@ -102,19 +105,35 @@ def _value(text: str) -> Any:
     return value if value is None or isinstance(value, list | dict) else text
 
 
-def _refuse_unknown(cls: Any, tree: Any, origin: str) -> None:
-    """Walks the mapping beside the dataclass and raises UnknownKey for the first key that has no field."""
-    if not dataclasses.is_dataclass(cls) or not isinstance(tree, Mapping):
-        return
+def _refuse_unknown(kind: Any, value: Any, origin: str) -> None:
+    """Walks a value beside its type and raises UnknownKey for the first key that its dataclass has no field for.
+
+    `origin` is where the value stands, such as `engines[1]`, with a dot behind it in front of a key.
+    """
+    if isinstance(value, Mapping) and dataclasses.is_dataclass(kind):
+        _refuse_unknown_in(kind, cast(Mapping[str, Any], value), origin)
+    elif get_origin(kind) in (Union, UnionType):
+        for one in get_args(kind):
+            _refuse_unknown(one, value, origin)
+    elif isinstance(value, Mapping) and get_origin(kind) in _MAPPINGS:
+        for key, element in cast(Mapping[str, Any], value).items():
+            _refuse_unknown(get_args(kind)[1], element, f"{origin}{key}.")
+    elif isinstance(value, list) and get_origin(kind) in _SEQUENCES:
+        for index, element in enumerate(cast(list[Any], value)):
+            _refuse_unknown(_element(kind, index), element, f"{origin.removesuffix('.')}[{index}].")
+
+
+def _refuse_unknown_in(cls: Any, tree: Mapping[str, Any], origin: str) -> None:
     hints = get_type_hints(cls)
-    for key, value in cast(Mapping[str, Any], tree).items():
+    for key, value in tree.items():
         if key not in hints:
             close = difflib.get_close_matches(str(key), hints, n=1)
             remedy = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(hints)}"
             raise UnknownKey("there is no such configuration key", f"{origin}{key}", remedy)
-        for nested in (hints[key], *get_args(hints[key])):
-            if isinstance(value, Mapping):
-                _refuse_unknown(nested, value, f"{origin}{key}.")
-            elif isinstance(value, list):
-                for index, element in enumerate(cast(list[Any], value)):
-                    _refuse_unknown(nested, element, f"{origin}{key}[{index}].")
+        _refuse_unknown(hints[key], value, f"{origin}{key}.")
+
+
+def _element(kind: Any, index: int) -> Any:
+    """Returns the type of an element of a list, or of a tuple of one kind or of several."""
+    kinds = get_args(kind)
+    return kinds[0] if len(kinds) == 1 or kinds[-1] is Ellipsis else (*kinds, None)[min(index, len(kinds))]

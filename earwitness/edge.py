@@ -3,6 +3,7 @@
 A call whose deadline has passed is refused, and so is one that the servicer's `gate` does not let in. An
 EarwitnessError becomes a rich status, anything else an INTERNAL with a request id and never a traceback. The status is
 set on the context and an empty message returned: on Ray Serve 2.60, a method that raises loses its status details.
+Every call has its `earwitness.account`, and its request id goes back in the trailing metadata.
 Methods name their second argument `grpc_context`, since Ray passes its context by that name.
 """
 
@@ -18,6 +19,8 @@ from typing import Any, Protocol, TypeVar, cast, get_args, get_type_hints
 import grpc
 from google.protobuf.message import Message
 
+from earwitness import calls
+from earwitness.account import OK, REQUEST_ID, Account
 from earwitness.errors import DeadlineExceeded, EarwitnessError, EngineFailure, InvalidInput
 from earwitness.gate import Gate, authorization_of
 from earwitness.status import DETAILS_KEY, grpc_code, to_status
@@ -28,6 +31,8 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 
+RPCS: set[str] = set()
+"""The names of all methods that were ever guarded: what a metric may be labelled with, whatever a caller asks for."""
 FAILURES = (Exception, asyncio.CancelledError, BaseExceptionGroup)
 """A cancellation from within, such as of an engine that ends, is a failure too: gRPC would answer nothing."""
 
@@ -47,8 +52,12 @@ class Context(Protocol):
         """Sets the status message."""
         ...
 
-    def set_trailing_metadata(self, trailing_metadata: Sequence[tuple[str, bytes]]) -> None:
-        """Sets what follows the response."""
+    def trailing_metadata(self) -> Sequence[tuple[str, Any]] | None:
+        """Returns what is to follow the response."""
+        ...
+
+    def set_trailing_metadata(self, trailing_metadata: Sequence[tuple[str, Any]]) -> None:
+        """Sets what follows the response, in place of what was set before."""
         ...
 
 
@@ -67,13 +76,17 @@ def unary(method: Unary[S, Q, R]) -> Unary[S, Q, R]:
 
     @functools.wraps(method)
     async def guarded(self: S, request: Q, grpc_context: Context) -> R:
-        try:
-            with _entered(self, method.__name__, request, grpc_context):
-                return await method(self, _readable(request), grpc_context)
-        except FAILURES as error:
-            refuse_unless_cancelled(error, grpc_context)
-            return response()
+        with account_of(self, method.__name__, grpc_context) as account:
+            try:
+                with _entered(self, method.__name__, request, grpc_context):
+                    answer = await method(self, _readable(request), grpc_context)
+                account.code = OK
+            except FAILURES as error:
+                account.code = refuse_unless_cancelled(error, grpc_context)
+                answer = response()
+            return answer
 
+    RPCS.add(method.__name__)
     return guarded
 
 
@@ -83,13 +96,17 @@ def server_stream(method: ServerStream[S, Q, R]) -> ServerStream[S, Q, R]:
 
     @functools.wraps(method)
     async def guarded(self: S, request: Q, grpc_context: Context) -> AsyncIterator[R]:
-        try:
-            with _entered(self, method.__name__, request, grpc_context):
-                async for response in method(self, _readable(request), grpc_context):
-                    yield response
-        except FAILURES as error:
-            refuse_unless_cancelled(error, grpc_context)
+        with account_of(self, method.__name__, grpc_context) as account:
+            try:
+                with _entered(self, method.__name__, request, grpc_context):
+                    account.recognise()
+                    async for response in method(self, _readable(request), grpc_context):
+                        yield response
+                account.code = OK
+            except FAILURES as error:
+                account.code = refuse_unless_cancelled(error, grpc_context)
 
+    RPCS.add(method.__name__)
     return guarded
 
 
@@ -99,14 +116,28 @@ def both_streams(method: BothStreams[S, Q, R]) -> BothStreams[S, Q, R]:
 
     @functools.wraps(method)
     async def guarded(self: S, request_stream: AsyncIterator[Q], grpc_context: Context) -> AsyncIterator[R]:
-        try:
-            with _entered(self, method.__name__, request_stream, grpc_context):
-                async for response in method(self, _all_readable(request_stream), grpc_context):
-                    yield response
-        except FAILURES as error:
-            refuse_unless_cancelled(error, grpc_context)
+        with account_of(self, method.__name__, grpc_context) as account:
+            try:
+                with _entered(self, method.__name__, request_stream, grpc_context):
+                    account.recognise()
+                    async for response in method(self, _all_readable(request_stream), grpc_context):
+                        yield response
+                account.code = OK
+            except FAILURES as error:
+                account.code = refuse_unless_cancelled(error, grpc_context)
 
+    RPCS.add(method.__name__)
     return guarded
+
+
+def account_of(servicer: object, rpc: str, context: Context) -> Account:
+    """Opens the account of a call; its request id is to follow the response, beside what Ray Serve lets follow."""
+    service, metrics = getattr(servicer, "service", ""), getattr(servicer, "metrics", None)
+    time_left = getattr(context, "time_remaining", None)
+    account = Account(service, rpc, context.invocation_metadata() or (), metrics, time_left)
+    trailing = context.trailing_metadata() or ()
+    context.set_trailing_metadata([*trailing, (REQUEST_ID, account.call.request_id)])
+    return account
 
 
 def _entered(servicer: object, rpc: str, request: object, context: Context) -> AbstractContextManager[None]:
@@ -137,27 +168,29 @@ async def _all_readable(requests: AsyncIterator[Q]) -> AsyncIterator[Q]:
         yield _readable(request)
 
 
-def refuse_unless_cancelled(error: BaseException, context: Context) -> None:
+def refuse_unless_cancelled(error: BaseException, context: Context) -> str:
     """Refuses, but raises again what is the cancellation of the call itself: its caller left."""
     task = asyncio.current_task()
     if not isinstance(error, Exception) and task is not None and task.cancelling():
         raise error
-    refuse(error, context)
+    return refuse(error, context)
 
 
-def refuse(error: BaseException, context: Context) -> None:
-    """Puts an error on the context as its status."""
+def refuse(error: BaseException, context: Context) -> str:
+    """Puts an error on the context as its status; returns the name of the code."""
     known = as_known(error)
     status = to_status(known)
     context.set_code(grpc_code(known))
     context.set_details(status.message)
-    context.set_trailing_metadata([(DETAILS_KEY, status.SerializeToString())])
+    details = (DETAILS_KEY, status.SerializeToString())
+    context.set_trailing_metadata([*(context.trailing_metadata() or ()), details])
+    return known.code
 
 
 def as_known(error: Any) -> EarwitnessError:
     """Returns the error itself if it is one of ours, else logs it and returns a failure that names the log entry."""
     if isinstance(error, EarwitnessError):
         return error
-    request_id = uuid.uuid4().hex[:12]
+    request_id = calls.current().request_id or uuid.uuid4().hex
     log.error("request %s failed", request_id, exc_info=error)
     return EngineFailure("internal error", remedy=f"the server's log has the cause under request {request_id}")

@@ -4,16 +4,17 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import grpc.aio
 from google.protobuf.message import Message
 
-from earwitness.channel import Endpoint, error_of
+from earwitness.channel import Endpoint
 from earwitness.errors import InvalidInput
 from earwitness.runs import RunSpec, RunState, RunStatus, spec_to, state_to, status_from
 from earwitness.v1 import evaluator_pb2 as pb
 from earwitness.v1 import evaluator_pb2_grpc
 
 TIMEOUT_S = 30.0
+WATCH_S = 7 * 24 * 3600.0
+"""A run that takes longer is watched anew."""
 R = TypeVar("R", bound=Message)
 
 
@@ -57,13 +58,9 @@ class EvaluatorClient:
 
     async def watch(self, id: str) -> AsyncIterator[RunStatus]:
         """Yields the run whenever it has changed, until it has ended or the server does; raises NotFound."""
-        async with grpc.aio.insecure_channel(self.address) as channel:
-            stub = evaluator_pb2_grpc.EvaluatorServiceStub(channel)
-            try:
-                async for response in stub.WatchRun(pb.WatchRunRequest(id=id)):
-                    yield status_from(response.run)
-            except grpc.aio.AioRpcError as error:
-                raise error_of(error, self.address) from None
+        stub, request = evaluator_pb2_grpc.EvaluatorServiceStub, pb.WatchRunRequest(id=id)
+        async for response in self._endpoint.stream(stub, "WatchRun", request, pb.WatchRunResponse, WATCH_S):
+            yield status_from(response.run)
 
     async def list(self, page_size: int = 0, page_token: str = "", state: RunState | None = None) -> RunPage:
         """Returns a page of runs."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from earwitness import calls
 from earwitness.callers import NOBODY, Caller, Callers, read_callers
-from earwitness.calls import Call
 from earwitness.errors import PermissionDenied, Unauthenticated
 from earwitness.quota import Quota
 from earwitness.watched import LOOK_EVERY_S, Watched
@@ -44,7 +43,7 @@ class Gate:
 
         Raises NotFound and InvalidInput where the file cannot be used.
         """
-        self.right = service.rpartition(".")[2].removesuffix("Service").lower()
+        self.right = calls.short_name(service)
         self._clock = clock
         self._callers: Watched[Callers] | None = None
         if callers is not None:
@@ -63,7 +62,7 @@ class Gate:
         return self._callers is None
 
     def check(self, rpc: str, authorization: Sequence[str]) -> Caller:
-        """Returns who calls; raises Unauthenticated and PermissionDenied.
+        """Returns who calls, which the current call then says too; raises Unauthenticated and PermissionDenied.
 
         `authorization` holds every header of that name, `rpc` is the method's bare name, such as `Generate`.
         """
@@ -75,6 +74,7 @@ class Gate:
         caller = callers.find(_bearer(authorization))
         if caller is None:
             raise Unauthenticated("the token is nobody's", "authorization", "ask the operator for one")
+        calls.attribute(caller.name, caller.priority)
         right = "reflection" if rpc == REFLECTION else self.right
         if rpc not in HEALTH and right not in caller.rights:
             raise PermissionDenied(
@@ -84,9 +84,8 @@ class Gate:
 
     @contextmanager
     def enter(self, rpc: str, authorization: Sequence[str], items: int = 1) -> Generator[None]:
-        """Lets a call of so many items in, and makes it `earwitness.calls.current`; raises also QuotaExceeded."""
+        """Lets a call of so many items in for as long as the block lasts; raises also QuotaExceeded."""
         caller = self.check(rpc, authorization)
-        calls.begin(Call(caller=caller.name, priority=caller.priority))
         if rpc in UNMETERED or not (caller.max_in_flight or caller.requests_per_minute):
             yield
             return

@@ -7,13 +7,16 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from earwitness import edge
+from earwitness import calls, edge
 from earwitness.channel import MAX_MESSAGE_BYTES
 from earwitness.errors import EarwitnessError, NotReady
-from earwitness.gate import Gate, authorization_of
+from earwitness.gate import authorization_of
 from earwitness.mount import mounted
 from earwitness.servicer import REFLECTION_REGISTRAR, REGISTRARS, ModelServicer
 from earwitness.tls import ServerTls
+
+UNKNOWN = "unknown"
+"""In metrics, any method that a stranger made up."""
 
 
 async def start(
@@ -33,7 +36,7 @@ async def start(
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.so_reuseport", 0),  # else a second server on the port would take half of the calls, silently
     ]
-    doormen = [] if servicer.gate.is_open else [Doorman(servicer.gate)]
+    doormen = [] if servicer.gate.is_open else [Doorman(servicer)]
     server = grpc.aio.server(options=options, interceptors=doormen)
     for registrar in (*servicer.registrars, *REGISTRARS, *([REFLECTION_REGISTRAR] if reflection else [])):
         load(mounted(registrar))(servicer, server)
@@ -53,8 +56,8 @@ class Doorman(grpc.aio.ServerInterceptor):
     The edge asks again, as it must on Ray Serve, which has no interceptors; it alone counts quotas.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, servicer: ModelServicer) -> None:
+        self._servicer = servicer
 
     async def intercept_service(
         self,
@@ -63,25 +66,28 @@ class Doorman(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Lets gRPC go on, or answers with the refusal."""
         details: Any = handler_call_details
+        rpc = details.method.rpartition("/")[2]
         try:
-            self._gate.check(details.method.rpartition("/")[2], authorization_of(details.invocation_metadata))
+            self._servicer.gate.check(rpc, authorization_of(details.invocation_metadata))
         except EarwitnessError as error:
-            return _refusing(error)
+            return self._refusing(error, rpc if rpc in edge.RPCS else UNKNOWN)
         return await continuation(handler_call_details)
+
+    def _refusing(self, error: EarwitnessError, rpc: str) -> Any:
+        """Returns a handler that refuses unread: a stream's, since a unary one's message is read before it runs."""
+        refused = calls.current()
+
+        async def refuse(requests: object, context: edge.Context) -> AsyncIterator[bytes]:
+            with edge.account_of(self._servicer, rpc, context) as account:
+                calls.attribute(refused.caller, refused.priority)
+                account.code = edge.refuse(error, context)
+            for nothing in ():
+                yield nothing
+
+        return grpc.stream_stream_rpc_method_handler(refuse)  # pyright: ignore[reportArgumentType]
 
 
 def load(path: str) -> Any:
     """Imports `package.module.name`."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
-
-
-def _refusing(error: EarwitnessError) -> Any:
-    """Returns a handler that refuses unread: a stream's, since a unary one's message is read before it runs."""
-
-    async def refuse(requests: object, context: edge.Context) -> AsyncIterator[bytes]:
-        edge.refuse(error, context)
-        for nothing in ():
-            yield nothing
-
-    return grpc.stream_stream_rpc_method_handler(refuse)  # pyright: ignore[reportArgumentType]

@@ -12,10 +12,11 @@ from grpc_health.v1.health_pb2 import (
 )
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
-from earwitness import edge
+from earwitness import calls, edge, replica
 from earwitness.errors import NotFound
 from earwitness.gate import Gate
 from earwitness.identity import Identity
+from earwitness.metrics import Metrics
 from earwitness.v1 import model_pb2
 from earwitness.wire import identity_to
 
@@ -35,9 +36,15 @@ class ModelServicer:
     registrars: ClassVar[tuple[str, ...]]
     """Import paths of the functions that add the servicer's RPCs to a server."""
 
-    def __init__(self, identity: Identity) -> None:
-        """Raises what `Gate.from_environment` raises: better no server than an open one."""
+    def __init__(self, identity: Identity, metrics: Metrics | None = None) -> None:
+        """Takes the metrics under which the engine was built, or new ones.
+
+        Raises what `Gate.from_environment` raises: better no server than an open one.
+        """
         self.identity = identity
+        self.metrics = metrics or Metrics(calls.short_name(self.service))
+        self.metrics.model = identity.model
+        replica.observe(self.metrics)
         self.gate = Gate.from_environment(self.service)
         self._warm = False
         self._warming = asyncio.Lock()

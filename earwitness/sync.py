@@ -9,7 +9,7 @@ Every client runs on one event loop in a thread of this module's own.
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from earwitness import clients
@@ -59,6 +59,29 @@ def blocking(
     return blocked
 
 
+def streaming(
+    method: Callable[Concatenate[C, P], AsyncGenerator[R]],
+) -> Callable[Concatenate["SyncClient[C]", P], Generator[R]]:
+    """Makes a generator of a client's asynchronous one; closing it, or leaving it to be collected, cancels the call."""
+
+    @functools.wraps(method)
+    def streamed(self: "SyncClient[C]", *args: P.args, **kwargs: P.kwargs) -> Generator[R]:
+        pieces = method(self.client, *args, **kwargs)
+
+        async def upcoming() -> list[R]:
+            async for piece in pieces:
+                return [piece]
+            return []
+
+        try:
+            while piece := _wait(upcoming()):
+                yield piece[0]
+        finally:
+            _wait(pieces.aclose())
+
+    return streamed
+
+
 class SyncClient(Generic[C]):
     """The base of the blocking clients. Use it as a context manager."""
 
@@ -71,10 +94,11 @@ class SyncClient(Generic[C]):
         application: str = "",
         num_channels: int = 1,
         timeout_s: float = clients.TIMEOUT_S,
+        batch: int = 0,
         access: Access | None = None,
         retries: Retries | None = None,
     ) -> None:
-        """Connects lazily to the service at `host:port`; see `earwitness.channel.Endpoint`."""
+        """Connects lazily to the service at `host:port`; see ModelClient, and `earwitness.channel.Endpoint`."""
 
         async def make() -> Any:
             """Makes the client on the loop that its channels will belong to."""
@@ -83,6 +107,7 @@ class SyncClient(Generic[C]):
                 application=application,
                 num_channels=num_channels,
                 timeout_s=timeout_s,
+                batch=batch,
                 access=access,
                 retries=retries,
             )
@@ -103,6 +128,7 @@ class SyncClient(Generic[C]):
 
     ready = blocking(clients.ModelClient.ready)
     identity = blocking(clients.ModelClient.identity)
+    info = blocking(clients.ModelClient.info)
     close = blocking(clients.ModelClient.close)
 
 
@@ -111,6 +137,7 @@ class CaptionerClient(SyncClient[clients.CaptionerClient]):
 
     kind = clients.CaptionerClient
     caption = blocking(clients.CaptionerClient.caption)
+    caption_batch = blocking(clients.CaptionerClient.caption_batch)
 
 
 class LlmClient(SyncClient[clients.LlmClient]):
@@ -118,7 +145,12 @@ class LlmClient(SyncClient[clients.LlmClient]):
 
     kind = clients.LlmClient
     generate = blocking(clients.LlmClient.generate)
+    generate_n = blocking(clients.LlmClient.generate_n)
+    generate_batch = blocking(clients.LlmClient.generate_batch)
+    stream = streaming(clients.LlmClient.stream)
     score = blocking(clients.LlmClient.score)
+    score_choices = blocking(clients.LlmClient.score_choices)
+    score_choices_batch = blocking(clients.LlmClient.score_choices_batch)
 
 
 class LalmClient(SyncClient[clients.LalmClient]):
@@ -126,3 +158,6 @@ class LalmClient(SyncClient[clients.LalmClient]):
 
     kind = clients.LalmClient
     listen = blocking(clients.LalmClient.listen)
+    listen_batch = blocking(clients.LalmClient.listen_batch)
+    score = blocking(clients.LalmClient.score)
+    score_choices = blocking(clients.LalmClient.score_choices)

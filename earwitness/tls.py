@@ -1,4 +1,7 @@
-"""TLS for a plain server and for its clients, from PEM files. Which protocol versions and ciphers is gRPC's choice."""
+"""TLS for a plain server, over gRPC and over HTTP, and for its clients, from PEM files.
+
+A server reads changed files again, and what is new counts for new connections. Ciphers are gRPC's and OpenSSL's choice.
+"""
 
 import logging
 import ssl
@@ -26,12 +29,11 @@ class ServerTls:
     """Where given, a client must show a certificate that one of these signed (mutual TLS)."""
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Reads the files, again before a handshake once they have changed.
+        """Returns what gRPC wants. Reads the files, again before a handshake once one of them has changed.
 
         Raises NotFound and InvalidInput, such as for a key of another certificate.
         """
-        files = [self.cert, self.key, *([self.client_ca] if self.client_ca else [])]
-        watched = Watched(files, self._configuration, every_s=LOOK_EVERY_S)
+        watched = Watched(self._files, self._configuration, every_s=LOOK_EVERY_S)
         given = watched.value()
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
@@ -42,14 +44,41 @@ class ServerTls:
 
         return grpc.dynamic_ssl_server_credentials(given, cast(Any, fetch), self.client_ca is not None)
 
+    def context(self) -> ssl.SSLContext:
+        """Returns what a server of HTTP wants; reads and raises as `credentials` does."""
+        watched = Watched(self._files, self._context, every_s=LOOK_EVERY_S)
+        first = watched.value()
+
+        def choose(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+            """Is called in every handshake, whether the client names a server or not."""
+            connection.context = watched.value()
+
+        first.sni_callback = choose
+        return first
+
+    @property
+    def _files(self) -> list[Path]:
+        return [self.cert, self.key, *([self.client_ca] if self.client_ca else [])]
+
+    def _context(self) -> ssl.SSLContext:
+        context = require_pair(self.cert, self.key, ("--tls-cert", "--tls-key"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.client_ca:
+            context.load_verify_locations(cadata=require_roots(self.client_ca, "--tls-client-ca").decode())
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         require_pair(self.cert, self.key, ("--tls-cert", "--tls-key"))
         roots = require_roots(self.client_ca, "--tls-client-ca") if self.client_ca else None
         return grpc.ssl_server_certificate_configuration([(self.key.read_bytes(), self.cert.read_bytes())], roots)
 
 
-def require_pair(cert: Path, key: Path, fields: tuple[str, str]) -> None:
-    """Raises NotFound and InvalidInput unless these are a certificate chain and its key; gRPC would not say why."""
+def require_pair(cert: Path, key: Path, fields: tuple[str, str]) -> ssl.SSLContext:
+    """Returns a server's context with a certificate chain and its key.
+
+    Raises NotFound and InvalidInput for what is none, where gRPC would not say why.
+    """
     for path, field in zip((cert, key), fields, strict=True):
         _require_readable(path, field)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -59,6 +88,7 @@ def require_pair(cert: Path, key: Path, fields: tuple[str, str]) -> None:
         reason = getattr(error, "reason", None) or "the key cannot be read"
         remedy = "PEM: the certificate chain in one file, its key without a passphrase in the other"
         raise InvalidInput(f"certificate and key do not go together: {reason}", fields[0], remedy) from None
+    return context
 
 
 def require_roots(file: Path, field: str) -> bytes:

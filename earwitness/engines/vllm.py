@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from earwitness import calls
-from earwitness.engines import environment, reading
+from earwitness import calls, metrics
+from earwitness.engines import environment, reading, stats
 from earwitness.engines.adapters import MODULES, Adapter
 from earwitness.engines.options import VllmOptions
 from earwitness.errors import EngineFailure, InvalidInput
@@ -73,7 +73,7 @@ class VllmEngine:
             trust_remote_code=trust_remote_code,
         )
         try:
-            self._engine = AsyncLLM.from_engine_args(arguments)
+            self._engine = AsyncLLM.from_engine_args(arguments, stat_loggers=[stats.logger(metrics.current())])
         except Exception as error:
             raise EngineFailure(f"vLLM could not load the model: {error}", str(folder)) from error
 

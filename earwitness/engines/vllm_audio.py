@@ -45,7 +45,10 @@ class VllmAudioEngine(VllmEngine):
     """One model in vLLM, asked with clips or embeddings."""
 
     async def listen(self, prompt: HeardPrompt, sampling: Sampling) -> Generation:
-        """Generates one text. Raises InvalidInput for a prompt that leaves no room, or whose clips vLLM refuses."""
+        """Generates one text.
+
+        Raises InvalidInput for a prompt that leaves no room, whose clips vLLM refuses, or to a model that takes none.
+        """
         last: Any = None
         async for output in self._outputs(prompt, self._parameters(cast("Prompt", prompt), sampling, PLAIN)):
             last = output
@@ -84,8 +87,10 @@ class VllmAudioEngine(VllmEngine):
 
     async def _heard(self, prompt: HeardPrompt, parameters: Any) -> AsyncGenerator[Any, None]:
         from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
+        if prompt.clips and not self._engine.model_config.is_multimodal_model:
+            raise InvalidInput("the model takes text alone", "messages", "serve one that hears")
         clips = [(clip, SAMPLE_RATE) for clip in prompt.clips]
         request = {"prompt_token_ids": list(prompt.ids)} | ({"multi_modal_data": {"audio": clips}} if clips else {})
         priority = PRIORITY[calls.current().priority] if self._prioritises else 0
@@ -95,7 +100,12 @@ class VllmAudioEngine(VllmEngine):
                 yield output
         except EngineDeadError as error:
             raise EngineFailure("the engine is dead", remedy="restart the replica") from error
-        except (VLLMClientError, ValueError) as error:  # a ValueError comes of clips that the model's processor refuses
+        except (VLLMClientError, ValueError) as error:
             raise InvalidInput(str(error).splitlines()[0], "messages") from None
+        except EngineGenerateError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValueError) and str(cause):  # of clips that the model's processor refuses
+                raise InvalidInput(str(cause).splitlines()[0], "messages") from None
+            raise EngineFailure("the engine failed on the request", "messages", "try again") from error
         finally:
             await cast("AsyncGenerator[Any, None]", outputs).aclose()

@@ -58,6 +58,8 @@ class Endpoint:
     """Whether it takes stop sequences; without, its text is cut at them here."""
     top_logprobs: int = 0
     """How many of the likeliest tokens it reports; 0 where it reports none."""
+    json_schema: bool = False
+    """Whether it keeps to a JSON schema (`response_format`)."""
     audio: bool = False
     """Whether it hears: takes `input_audio` in WAV."""
     body: Body = field(default_factory=dict[str, Any])

@@ -19,7 +19,7 @@ from earwitness.openai import failures, reply, request
 from earwitness.openai.catalogue import Endpoint, endpoint
 from earwitness.openai.connections import Connections, Reply
 from earwitness.openai.keys import read_key
-from earwitness.sampling import Generation, Sampling
+from earwitness.sampling import PLAIN, Extras, Generation, Sampling
 
 READY_INTERVAL_S = 1.0
 
@@ -44,14 +44,14 @@ class OpenAiClient:
         return f"OpenAiClient(openai:{self.endpoint.name})"
 
     async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling = GREEDY, *, thinking: bool = False
+        self, turns: Sequence[Turn], sampling: Sampling = GREEDY, *, thinking: bool = False, extras: Extras = PLAIN
     ) -> Generation:
         """Answers a conversation. Reasoning is no part of the text, but its tokens are counted.
 
         Raises InvalidInput where the model cannot be asked so.
         """
-        body = request.chat(self.endpoint, turns, sampling, thinking=thinking)
-        return reply.generation(await self._ask(body), self.endpoint, sampling)
+        body = request.chat(self.endpoint, turns, sampling, thinking=thinking, extras=extras)
+        return reply.generation(await self._ask(body), self.endpoint, sampling, extras)
 
     async def score(self, turns: Sequence[Turn], choices: Sequence[str]) -> list[tuple[float, int]]:
         """Returns each option's log-probability as the answer, and 1, the number of tokens that it is the sum of.
@@ -108,6 +108,10 @@ class OpenAiClient:
 
     async def close(self) -> None:
         """Closes the connections."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Does what `close` does, for code of the same event loop that does not wait."""
         self._closed = True
         if self._connections is not None:
             self._connections.close()

@@ -11,10 +11,11 @@ from typing import Annotated
 
 import msgspec
 
+from earwitness import sampling as values
 from earwitness.errors import EngineFailure, InvalidInput
 from earwitness.openai.catalogue import Endpoint
 from earwitness.openai.request import letter_of
-from earwitness.sampling import FinishReason, Generation, Sampling
+from earwitness.sampling import PLAIN, Extras, FinishReason, Generation, Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,8 +100,11 @@ def completion(data: bytes) -> Completion:
     return found
 
 
-def generation(found: Completion, endpoint: Endpoint, sampling: Sampling) -> Generation:
-    """Returns the text and its cost. A refusal is an answer: the model's words, or none where a filter took them."""
+def generation(found: Completion, endpoint: Endpoint, sampling: Sampling, extras: Extras = PLAIN) -> Generation:
+    """Returns the text and its cost. A refusal is an answer: the model's words, or none where a filter took them.
+
+    Raises InvalidInput where the API sent no log-probabilities for a text, though the extras asked for them.
+    """
     first, usage = found.choices[0], found.usage or Usage()
     message = first.message or Message()
     text = message.content or message.refusal or ""
@@ -113,17 +117,15 @@ def generation(found: Completion, endpoint: Endpoint, sampling: Sampling) -> Gen
         finish_reason=finish,
         prompt_tokens=usage.prompt_tokens or 0,
         completion_tokens=usage.completion_tokens or 0,
+        tokens=() if extras.top_logprobs is None or not text else _tokens(first, endpoint),
     )
 
 
 def scores(found: Completion, letters: Sequence[str], endpoint: Endpoint) -> list[tuple[float, int]]:
     """Returns each letter's log-probability where the reply's first letter or word stands; see `OpenAiClient.score`."""
     where = f"openai:{endpoint.name}"
-    logprobs = found.choices[0].logprobs
-    if logprobs is None or not logprobs.content:
-        remedy = "set top_logprobs to 0 in the catalogue, and let the model generate its answers"
-        raise InvalidInput(f"{endpoint.model} sent no log-probabilities", where, remedy)
-    place = next((place for place in logprobs.content if any(map(str.isalnum, place.token))), logprobs.content[0])
+    places = _places(found.choices[0], endpoint)
+    place = next((place for place in places if any(map(str.isalnum, place.token))), places[0])
     listed = {token.token: token.logprob for token in (place, *place.top_logprobs)}
     found_scores: dict[str, float] = {}
     for token, logprob in listed.items():
@@ -134,6 +136,25 @@ def scores(found: Completion, letters: Sequence[str], endpoint: Endpoint) -> lis
         raise InvalidInput(f"none of the {len(listed)} likeliest tokens is an option's letter", where, remedy)
     beyond = math.nextafter(min(listed.values()), -math.inf)
     return [(found_scores.get(letter, beyond), 1) for letter in letters]
+
+
+def _places(choice: Choice, endpoint: Endpoint) -> tuple[Place, ...]:
+    """Returns a reply's tokens; raises InvalidInput where there are none."""
+    if choice.logprobs is None or not choice.logprobs.content:
+        remedy = "set top_logprobs to 0 in the catalogue, and let the model generate its answers"
+        raise InvalidInput(f"{endpoint.model} sent no log-probabilities", f"openai:{endpoint.name}", remedy)
+    return choice.logprobs.content
+
+
+def _tokens(choice: Choice, endpoint: Endpoint) -> tuple[values.Token, ...]:
+    return tuple(
+        values.Token(
+            text=place.token,
+            logprob=place.logprob,
+            top=tuple((token.token, token.logprob) for token in place.top_logprobs),
+        )
+        for place in _places(choice, endpoint)
+    )
 
 
 def _log_sum(one: float, other: float) -> float:

@@ -4,34 +4,41 @@ Source: OpenAI, "API reference: Chat completions" (https://platform.openai.com/d
 API lacks of it, its entry in the catalogue says.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from earwitness.clients import SpokenTurn
+from earwitness.clients import Sound, SpokenTurn
 from earwitness.conversation import Turn
 from earwitness.desta.splice import MARK
 from earwitness.errors import InvalidInput
 from earwitness.openai.catalogue import Endpoint
-from earwitness.sampling import Sampling
+from earwitness.sampling import PLAIN, Extras, Sampling
 
 CAPTION = Sampling(max_tokens=1024)
 """A caption is greedy, and may be a page long."""
 SCORED = Sampling(max_tokens=4)
 """Room for what may stand before a letter, such as `(` or `**`."""
 
+ANY_OBJECT = {"type": "object"}
+"""The schema of any JSON object, for which the APIs have a format of its own, and which OpenAI takes for too loose."""
+
 _LETTER = re.compile(r"[\W_]*([A-Za-z0-9])[\W_]*")
 _encode = msgspec.json.Encoder().encode
 
 
-def chat(endpoint: Endpoint, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool = False) -> bytes:
+def chat(
+    endpoint: Endpoint, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool = False, extras: Extras = PLAIN
+) -> bytes:
     """Returns the body that asks for the next turn of a conversation.
 
-    Raises InvalidInput where the endpoint cannot do what the sampling or `thinking` wants of it.
+    Raises InvalidInput where the endpoint cannot do what the sampling, `thinking` or the extras want of it.
     """
-    return _encode(_body(endpoint, [_message(turn) for turn in turns], sampling, thinking=thinking))
+    wanted = _wanted(endpoint, extras)
+    return _encode(_body(endpoint, [_message(turn) for turn in turns], sampling, thinking=thinking) | wanted)
 
 
 def scoring(endpoint: Endpoint, turns: Sequence[Turn]) -> bytes:
@@ -110,6 +117,27 @@ def _body(endpoint: Endpoint, messages: list[dict[str, Any]], sampling: Sampling
     return body | mode.body
 
 
+def _wanted(endpoint: Endpoint, extras: Extras) -> dict[str, Any]:
+    """Returns the fields that ask for log-probabilities and for JSON."""
+    wanted: dict[str, Any] = {}
+    if extras.adapter or extras.echo:
+        raise InvalidInput("an API has no such thing", "adapter" if extras.adapter else "echo", "leave it out")
+    if extras.top_logprobs is not None:
+        if not endpoint.top_logprobs or extras.top_logprobs > endpoint.top_logprobs:
+            problem = f"{endpoint.model} reports {endpoint.top_logprobs or 'no log-probabilities'}"
+            remedy = "ask for no more, or set top_logprobs in the catalogue if it does report them"
+            raise InvalidInput(problem, "top_logprobs", remedy)
+        wanted |= {"logprobs": True, "top_logprobs": extras.top_logprobs}
+    if extras.json_schema:
+        if not endpoint.json_schema:
+            remedy = "leave it out, or set json_schema in the catalogue if it does take one"
+            raise InvalidInput(f"{endpoint.model} takes no schema", "json_schema", remedy)
+        schema = json.loads(extras.json_schema)
+        named = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        wanted["response_format"] = {"type": "json_object"} if schema == ANY_OBJECT else named
+    return wanted
+
+
 def _message(turn: Turn) -> dict[str, Any]:
     return {"role": turn.role, "content": turn.content}
 
@@ -133,16 +161,21 @@ def _text(text: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": text}] if text.strip() else []
 
 
-def _plain(data: bytes, field: str) -> bytes:
+def _plain(data: Sound, field: str) -> bytes:
     """Returns a clip as 16-bit WAV at 16 kHz: OpenAI takes no FLAC, and every service hears the same samples."""
     from earwitness import audio, wav
 
+    if isinstance(data, str):
+        raise InvalidInput("is a URI, and an API is sent the sound itself", field, "give the file's bytes")
     return data if wav.is_plain(data) else wav.encode(audio.decode(data, field=field))
 
 
 def _audio(plain: bytes) -> dict[str, Any]:
-    """Returns a part. msgspec writes bytes as base64, so that there is never a string of it to be shown."""
-    return {"type": "input_audio", "input_audio": {"data": plain, "format": "wav"}}
+    """Returns a part. Its base64 is made by pybase64: Python's own takes as long as all else that a clip costs."""
+    import pybase64
+
+    encoded = msgspec.Raw(b'"%s"' % pybase64.b64encode(plain))
+    return {"type": "input_audio", "input_audio": {"data": encoded, "format": "wav"}}
 
 
 def _check_ears(endpoint: Endpoint) -> None:

@@ -89,7 +89,8 @@ class OpenAiCaptioner:
         return await _in_parts(clip, self._config.window_seconds, one)
 
     def stop(self) -> None:
-        """Holds connections alone, which end with the process."""
+        """See AskedEngine."""
+        self._client.stop()
 
 
 def _asked(config: CaptionerConfig, prompt: str) -> str:

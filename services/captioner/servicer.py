@@ -8,6 +8,8 @@ from earwitness import audio, batch, edge
 from earwitness.admission import Admission
 from earwitness.errors import InvalidInput
 from earwitness.hearing import Ears
+from earwitness.metrics import Metrics
+from earwitness.metrics.declared import CACHE_HITS
 from earwitness.servicer import ModelServicer
 from earwitness.v1 import captioner_pb2
 from services.captioner.config import CaptionerConfig
@@ -26,13 +28,16 @@ class CaptionerServicer(ModelServicer):
 
     def __init__(self, config: CaptionerConfig, engine: CaptionEngine | AskedEngine | None = None) -> None:
         """Opens the configured engine, unless one is given."""
-        opened = engine or open_engine(config)
-        self.engine = opened if isinstance(opened, AskedEngine) else Batched(opened)
+        metrics = Metrics("captioner")
+        with metrics.collecting():
+            opened = engine or open_engine(config)
+            self.engine = opened if isinstance(opened, AskedEngine) else Batched(opened)
+            self.admission = Admission(config.max_in_flight)
         self.ears = Ears(
             config.sources, config.long_audio, max_seconds=MAX_SECONDS, window_seconds=config.window_seconds
         )
-        self.admission = Admission(config.max_in_flight)
-        super().__init__(self.engine.identity)
+        metrics.watch(CACHE_HITS, lambda: self.ears.media.cache.num_hits, "clips")
+        super().__init__(self.engine.identity, metrics)
 
     async def warm_up(self) -> None:
         """Captions a tenth of a second of silence."""
@@ -68,6 +73,7 @@ class CaptionerServicer(ModelServicer):
             limit = f"send at most {MAX_PROMPT_CHARS}"
             raise InvalidInput(f"{len(request.prompt)} characters", "prompt", limit)
         clip = await self.ears.hear(request.audio, "audio")
+        self.metrics.heard(clip.seconds)
         caption = await self.engine.describe(clip, request.prompt)
         return captioner_pb2.CaptionResponse(
             caption=caption.text, transcript=caption.transcript, audio=self.ears.info(clip)

@@ -40,7 +40,8 @@ class OpenAiListenEngine:
         raise InvalidInput(f"{self.identity.model} scores no options", "choices", "let it answer with Listen instead")
 
     def stop(self) -> None:
-        """Holds connections alone, which end with the process."""
+        """See ListenEngine."""
+        self._client.stop()
 
 
 def _turns(messages: Sequence[Message], clips: Sequence[ClipIn]) -> list[SpokenTurn]:

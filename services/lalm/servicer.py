@@ -13,6 +13,8 @@ from earwitness.audio import Clip
 from earwitness.desta.splice import MARK, Message
 from earwitness.errors import InvalidInput
 from earwitness.hearing import WINDOW_SECONDS, Ears
+from earwitness.metrics import Metrics
+from earwitness.metrics.declared import CACHE_HITS
 from earwitness.sampling import Sampling
 from earwitness.servicer import ModelServicer
 from earwitness.v1 import lalm_pb2, llm_pb2
@@ -36,10 +38,13 @@ class LalmServicer(ModelServicer):
 
     def __init__(self, config: LalmConfig, engine: ListenEngine | None = None) -> None:
         """Opens the configured engine, unless one is given."""
-        self.engine = engine or open_engine(config)
+        metrics = Metrics("lalm")
+        with metrics.collecting():
+            self.engine = engine or open_engine(config)
+            self.admission = Admission(config.max_in_flight)
         self.ears = Ears(config.sources, config.long_audio, max_seconds=MAX_CLIPS * WINDOW_SECONDS)
-        self.admission = Admission(config.max_in_flight)
-        super().__init__(self.engine.identity)
+        metrics.watch(CACHE_HITS, lambda: self.ears.media.cache.num_hits, "clips")
+        super().__init__(self.engine.identity, metrics)
 
     async def warm_up(self) -> None:
         """Listens to a tenth of a second of silence."""
@@ -88,7 +93,10 @@ class LalmServicer(ModelServicer):
             heard = await self._hear(request.messages)
             scores, transcripts = await self.engine.score(heard.messages, heard.clips, choices)
         return lalm_pb2.ScoreChoicesAudioResponse(
-            scores=[llm_pb2.ChoiceScore(logprob=logprob, num_tokens=tokens) for logprob, tokens in scores],
+            scores=[
+                llm_pb2.ChoiceScore(logprob=logprob, num_tokens=tokens, mean_logprob=logprob / max(tokens, 1))
+                for logprob, tokens in scores
+            ],
             clips=self._heard(heard, transcripts),
         )
 
@@ -98,6 +106,7 @@ class LalmServicer(ModelServicer):
         generation, transcripts = await self.engine.listen(
             heard.messages, heard.clips, sampling, thinking=request.thinking
         )
+        self.metrics.generated(generation.prompt_tokens, generation.completion_tokens)
         return lalm_pb2.ListenResponse(generation=generation_to(generation), clips=self._heard(heard, transcripts))
 
     async def _hear(self, messages: Sequence[lalm_pb2.ListenMessage]) -> "Conversation":
@@ -113,6 +122,8 @@ class LalmServicer(ModelServicer):
                 remedy = f"send at most {MAX_TRANSCRIPT_CHARS}"
                 raise InvalidInput(f"{len(clip.transcript)} characters", f"{field}.transcript", remedy)
         wholes = await asyncio.gather(*[self.ears.hear(clip.audio, f"{field}.audio") for clip, field in sent])
+        for whole in wholes:
+            self.metrics.heard(whole.seconds)
         counts = [self.ears.num_parts(whole) for whole in wholes]
         _require_few(sum(counts))
         supplied = [clip.transcript if clip.HasField("transcript") else None for clip, _ in sent]

@@ -1,20 +1,20 @@
 """A model behind an OpenAI-compatible API: the LLM service in front of it, with its limits, admission and tokens."""
 
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
 from typing import Self
 
 from earwitness.conversation import Turn
 from earwitness.errors import InvalidInput, NotFound
-from earwitness.sampling import Extras, Generation, Sampling
+from earwitness.sampling import PLAIN, Extras, Generation, Sampling
 from services.llm.config import LlmConfig
 from services.llm.engine import ChoiceScore
 
-INSTEAD = "ask the API itself"
-
 
 class OpenAiTextEngine:
-    """See TextEngine. It answers in one piece, scores letters alone, and neither reports log-probabilities nor forces
-    JSON: what one API does there, the next does not.
+    """See TextEngine. It answers in one piece and scores letters alone.
+
+    What an API does of log-probabilities and JSON, its entry in the catalogue of endpoints says; the rest is refused.
     """
 
     def __init__(self, config: LlmConfig) -> None:
@@ -22,25 +22,24 @@ class OpenAiTextEngine:
         from earwitness.openai import OpenAiClient
 
         self._client = OpenAiClient.at(config.model, config.endpoints)
+        self._extras = PLAIN
         self.identity = self._client.endpoint.identity()
 
     async def with_extras(self, extras: Extras) -> Self:
         """See TextEngine."""
         if extras.adapter:
             raise NotFound(f"there is no adapter {extras.adapter[:80]!r}", "adapter", "there are none")
-        if extras.top_logprobs is not None:
-            raise InvalidInput("the `openai` engine reports no log-probabilities", "top_logprobs", INSTEAD)
-        if extras.json_schema:
-            raise InvalidInput("the `openai` engine takes no schema", "json_schema", INSTEAD)
-        return self
+        engine = copy(self)
+        engine._extras = extras
+        return engine
 
     def adapters(self) -> list[str]:
         """See TextEngine. None."""
         return []
 
     async def generate(self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool) -> Generation:
-        """See TextEngine."""
-        return await self._client.generate(turns, sampling, thinking=thinking)
+        """See TextEngine. Raises InvalidInput for extras that the API does not have."""
+        return await self._client.generate(turns, sampling, thinking=thinking, extras=self._extras)
 
     async def stream(
         self, turns: Sequence[Turn], sampling: Sampling, *, thinking: bool
@@ -65,4 +64,5 @@ class OpenAiTextEngine:
         return await self._client.score(turns, choices)
 
     def stop(self) -> None:
-        """See TextEngine. Connections close with the process: there is no event loop here to close them in."""
+        """See TextEngine."""
+        self._client.stop()

@@ -12,6 +12,7 @@ from earwitness import batch, edge
 from earwitness.admission import Admission
 from earwitness.conversation import Turn
 from earwitness.errors import InvalidInput
+from earwitness.metrics import Metrics
 from earwitness.sampling import PLAIN, Extras, Generation, Sampling
 from earwitness.servicer import ModelServicer
 from earwitness.v1 import llm_pb2, model_pb2
@@ -28,6 +29,7 @@ from earwitness.wire import (
 from services.llm import scoring
 from services.llm.config import LlmConfig
 from services.llm.engine import TextEngine, open_engine
+from services.llm.metering import Metered
 from services.llm.stream import coalesced
 
 if TYPE_CHECKING:
@@ -49,9 +51,11 @@ class LlmServicer(ModelServicer):
 
     def __init__(self, config: LlmConfig, engine: TextEngine | None = None) -> None:
         """Opens the configured engine, unless one is given."""
-        self.engine = engine or open_engine(config)
-        self.admission = Admission(config.max_in_flight)
-        super().__init__(self.engine.identity)
+        metrics = Metrics("llm")
+        with metrics.collecting():
+            self.engine = engine or open_engine(config)
+            self.admission = Admission(config.max_in_flight)
+        super().__init__(self.engine.identity, metrics)
 
     async def warm_up(self) -> None:
         """Generates one token."""
@@ -71,8 +75,8 @@ class LlmServicer(ModelServicer):
         return OpenAiApp(self)
 
     async def engine_for(self, extras: Extras) -> TextEngine:
-        """Returns the engine as a call wants it; raises what `TextEngine.with_extras` raises."""
-        return self.engine if extras == PLAIN else await self.engine.with_extras(extras)
+        """Returns the engine as a call wants it, counted; raises what `TextEngine.with_extras` raises."""
+        return Metered(self.engine if extras == PLAIN else await self.engine.with_extras(extras), self.metrics)
 
     @edge.unary
     async def GetModelInfo(

@@ -1,9 +1,13 @@
-"""Pieces of a growing text, put together until enough time has passed to be worth a message."""
+"""Growing texts: pieces put together until enough time has passed to be worth a message, and several texts as one."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TypeVar
 
 from earwitness.sampling import Generation
+
+T = TypeVar("T")
 
 
 async def coalesced(
@@ -17,3 +21,25 @@ async def coalesced(
             yield pending, None
             pending, sent_at = "", time.monotonic()
     yield pending, whole
+
+
+async def merged(streams: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
+    """Yields what several streams yield, as it comes. What one raises ends them all, and so does closing this one."""
+    upcoming = {asyncio.ensure_future(anext(stream)): stream for stream in streams}
+    try:
+        while upcoming:
+            done, _ = await asyncio.wait(upcoming, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                stream = upcoming.pop(task)
+                try:
+                    item = task.result()
+                except StopAsyncIteration:
+                    continue
+                yield item
+                upcoming[asyncio.ensure_future(anext(stream))] = stream
+    finally:
+        for task in upcoming:
+            task.cancel()
+        await asyncio.gather(*upcoming, return_exceptions=True)
+        for stream in streams:
+            await stream.aclose()

@@ -63,7 +63,9 @@ async def test_a_captioner_describes():
         caption = await client.caption(clip, "How long is it?")
     sha256 = caption.audio_sha256
     assert len(sha256) == 64
-    assert caption == Caption(text="A sound of 1.5 seconds.", transcript="", audio_sha256=sha256, seconds=1.5)
+    assert caption == Caption(
+        text="A sound of 1.5 seconds.", transcript="", audio_sha256=sha256, seconds=1.5, long_audio="chunk", num_parts=1
+    )
 
 
 async def test_an_audio_language_model_listens():

@@ -31,6 +31,9 @@ class Config:
     folders: tuple[Path, ...] = ()
     engine: Engine = field(default_factory=Engine)
     engines: tuple[Engine, ...] = ()
+    spares: tuple[Engine, ...] | None = None
+    pair: tuple[Engine, float] | None = None
+    named: dict[str, Engine] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +105,10 @@ def test_without_a_prefix_the_environment_is_not_read(monkeypatch):
         ("engine.dtype=float32", "engine", Engine(dtype="float32")),
         ("engine.eager=false", "engine", Engine(eager=False)),
         ("engines=[{threads: 1}, {}]", "engines", (Engine(threads=1), Engine())),
+        ("spares=[{threads: 1}, {}]", "spares", (Engine(threads=1), Engine())),
+        ("spares=null", "spares", None),
+        ("pair=[{threads: 1}, 2]", "pair", (Engine(threads=1), 2.0)),
+        ("named.spare={threads: 1}", "named", {"spare": Engine(threads=1)}),
     ],
 )
 def test_a_setting_is_what_its_key_wants(setting, key, value, monkeypatch):
@@ -117,6 +124,9 @@ def test_a_setting_is_what_its_key_wants(setting, key, value, monkeypatch):
         ("modle: a", "modle", "did you mean 'model'?"),
         ("engine: {thread: 1}", "engine.thread", "did you mean 'threads'?"),
         ("engines: [{}, {dtyp: auto}]", "engines[1].dtyp", "did you mean 'dtype'?"),
+        ("spares: [{}, {dtyp: auto}]", "spares[1].dtyp", "did you mean 'dtype'?"),
+        ("pair: [{dtyp: auto}, 1]", "pair[0].dtyp", "did you mean 'dtype'?"),
+        ("named: {dtype: {dtyp: auto}}", "named.dtype.dtyp", "did you mean 'dtype'?"),
         ("engine: {xyz: 1}", "engine.xyz", "known keys: dtype, threads, eager"),
         ("1: a", "1", "known keys: model, language"),
     ],
@@ -226,6 +236,9 @@ RATES = st.floats(0, 1)
         folders=st.lists(PATHS, max_size=3).map(tuple),
         engine=ENGINES,
         engines=st.lists(ENGINES, max_size=3).map(tuple),
+        spares=st.none() | st.lists(ENGINES, max_size=3).map(tuple),
+        pair=st.none() | st.tuples(ENGINES, RATES),
+        named=st.dictionaries(TEXTS, ENGINES, max_size=2),
     )
 )
 def test_a_configuration_comes_back_from_plain_values_and_from_a_file_of_them(config):

@@ -148,6 +148,12 @@ async def test_work_is_not_begun_for_a_caller_who_has_given_up_waiting():
         def set_details(self, details):
             assert "deadline: had passed" in details
 
+        def invocation_metadata(self):
+            return ()
+
+        def trailing_metadata(self):
+            return ()
+
         def set_trailing_metadata(self, metadata):
             pass
 

@@ -55,6 +55,27 @@ def test_a_call_blocks_and_returns_the_answer_or_raises_the_error(address):
         client.generate(TURNS)
 
 
+def test_a_stream_is_a_generator_and_leaving_it_ends_the_call(address):
+    with sync.LlmClient(address, timeout_s=10) as client:
+        pieces = client.stream(TURNS)
+        assert [next(pieces), next(pieces)] == [("You said Hello.", None)] * 2
+        pieces.close()
+        with pytest.raises(InvalidInput, match="messages: is bad"):
+            next(client.stream([Turn(role="user", content="fail")]))
+        with pytest.raises(DeadlineExceeded):
+            next(client.within(0.1).stream([Turn(role="user", content="stall")]))
+
+
+def test_many_conversations_go_as_one_batch(address):
+    with sync.LlmClient(address, batch=4) as client:
+        turns = [[Turn(role="user", content=content)] for content in ("a", "fail", "b", "c", "d")]
+        answers = client.generate_batch(turns)
+    assert [getattr(answer, "text", answer) for answer in answers[:1] + answers[2:]] == [
+        f"You said {content}." for content in "abcd"
+    ]
+    assert isinstance(answers[1], InvalidInput)
+
+
 def test_one_client_serves_many_threads(address):
     with sync.LlmClient(address) as client, ThreadPoolExecutor(16) as threads:
         turns = [[Turn(role="user", content=str(number))] for number in range(100)]
@@ -70,7 +91,10 @@ async def test_it_works_beside_a_running_loop(address):
 @pytest.mark.parametrize("kind", [sync.CaptionerClient, sync.LlmClient, sync.LalmClient])
 def test_every_method_of_a_client_has_its_blocking_twin(kind):
     methods = [
-        name for name, method in inspect.getmembers(kind.kind, inspect.iscoroutinefunction) if not name.startswith("_")
+        name
+        for name, method in inspect.getmembers(kind.kind)
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+        if not name.startswith("_")
     ]
     assert {"ready", "identity", "close"} < set(methods)
     assert [name for name in methods if not hasattr(kind, name)] == []

@@ -1,6 +1,8 @@
+import asyncio
 import shutil
+import ssl
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
@@ -84,6 +86,95 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(authority, tmp_p
         assert await ask(address, Access(ca=renewed_by.pair.cert)) == "Hello."
         with pytest.raises(Unavailable):
             await ask(address, Access(ca=authority.pair.cert))
+
+
+async def test_an_authority_of_clients_that_changes_counts_for_new_connections(authority, tmp_path, monkeypatch):
+    monkeypatch.setattr("earwitness.tls.LOOK_EVERY_S", 0.0)
+    pair, mine, ca = authority.sign("server"), authority.sign("client"), authority.pair.cert
+    (tmp_path / "new").mkdir()
+    other = Authority(tmp_path / "new")
+    theirs, trusted = other.sign("client"), shutil.copy(ca, tmp_path / "trusted.crt")
+    async with serving(ServerTls(cert=pair.cert, key=pair.key, client_ca=trusted)) as address:
+        assert await ask(address, Access(ca=ca, cert=mine.cert, key=mine.key)) == "Hello."
+        trusted.write_text("nothing")  # which cannot be used: the old one stays in force
+        assert await ask(address, Access(ca=ca, cert=mine.cert, key=mine.key)) == "Hello."
+        shutil.copy(other.pair.cert, trusted)
+        assert await ask(address, Access(ca=ca, cert=theirs.cert, key=theirs.key)) == "Hello."
+        with pytest.raises(Unavailable):
+            await ask(address, Access(ca=ca, cert=mine.cert, key=mine.key))
+
+
+async def test_a_server_of_http_takes_up_renewed_certificates_too(authority, tmp_path, monkeypatch):
+    monkeypatch.setattr("earwitness.tls.LOOK_EVERY_S", 0.0)
+    pair, mine = authority.sign("server"), authority.sign("client")
+    (tmp_path / "new").mkdir()
+    other = Authority(tmp_path / "new")
+    served, theirs, trusted = other.sign("server"), other.sign("client"), tmp_path / "trusted.crt"
+    shutil.copy(authority.pair.cert, trusted)
+
+    async def greet(reader, writer):
+        writer.write(b"Hello.")
+        writer.close()
+
+    async def read(trusts, shows, name):
+        context = ssl.create_default_context(cafile=trusts)
+        context.load_cert_chain(shows.cert, shows.key)
+        context.check_hostname = name is not None
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name or "")
+            with closing(writer):
+                return await reader.read()
+        except OSError:
+            return b""
+
+    context = ServerTls(cert=pair.cert, key=pair.key, client_ca=trusted).context()
+    listening = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    for name in ("127.0.0.1", "localhost", None):
+        assert await read(authority.pair.cert, mine, name) == b"Hello."
+    shutil.copy(served.cert, pair.cert)
+    shutil.copy(served.key, pair.key)
+    shutil.copy(other.pair.cert, trusted)
+    for name in ("127.0.0.1", "localhost", None):
+        assert await read(other.pair.cert, theirs, name) == b"Hello."
+        for trusts, shows in ((authority.pair.cert, theirs), (other.pair.cert, mine)):
+            assert await read(trusts, shows, name) == b""
+    listening.close()
+
+
+async def test_a_client_takes_up_renewed_certificates_and_its_calls_under_way_go_on(authority, tmp_path, monkeypatch):
+    monkeypatch.setattr("earwitness.channel.LOOK_EVERY_S", 0.0)
+    pair, mine = authority.sign("server"), authority.sign("client")
+    (tmp_path / "new").mkdir()
+    renewed = Authority(tmp_path / "new")
+    held = asyncio.Event()
+
+    async def slow(request):
+        await held.wait()
+        return said("Slowly.")
+
+    ca = shutil.copy(authority.pair.cert, tmp_path / "ca.crt")
+    old = ServerTls(cert=pair.cert, key=pair.key, client_ca=authority.pair.cert)
+    running, port = await server.start(FunctionServicer(slow), tls=old)
+    client = LlmClient.at(
+        f"127.0.0.1:{port}", num_channels=2, timeout_s=10, access=Access(ca=ca, cert=mine.cert, key=mine.key)
+    )
+    under_way = asyncio.create_task(client.generate(TURNS))
+    await asyncio.sleep(0.2)
+    theirs = renewed.sign("client")
+    for source, target in ((renewed.pair.cert, ca), (theirs.cert, mine.cert), (theirs.key, mine.key)):
+        shutil.copy(source, target)
+    with pytest.raises(Unavailable):  # the old server knows nothing of the new authority
+        await client.generate(TURNS)
+    held.set()
+    assert (await under_way).text == "Slowly."
+    await running.stop(None)
+    other = renewed.sign("server")
+    new = ServerTls(cert=other.cert, key=other.key, client_ca=renewed.pair.cert)
+    again, _ = await server.start(FunctionServicer(greet), port=port, tls=new)
+    assert (await client.generate(TURNS)).text == "Hello."
+    await client.close()
+    await again.stop(None)
 
 
 def test_files_that_do_not_serve_are_named_before_a_port_is_opened(authority, tmp_path):

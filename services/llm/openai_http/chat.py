@@ -1,7 +1,8 @@
 """Chat completions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from earwitness.conversation import Turn
@@ -9,7 +10,7 @@ from earwitness.sampling import Extras, Generation, Token
 from earwitness.wire import turns_from
 from services.llm.engine import TextEngine
 from services.llm.openai_http.schema import ChatRequest, Message, answers, decode
-from services.llm.stream import coalesced
+from services.llm.stream import coalesced, merged
 
 Json = dict[str, Any]
 ROLES = {"developer": "system"}
@@ -41,10 +42,20 @@ class Chat:
         ]
         return response(head, await asyncio.gather(*asked), with_logprobs=bool(self._request.logprobs))
 
-    def chunks(self, engine: TextEngine, head: Json, interval_s: float) -> AsyncIterator[Json]:
-        """Answers in pieces."""
-        pieces = engine.stream(self._turns, self._sampling, thinking=self._thinking)
-        return chunks(head, pieces, self._request, interval_s)
+    async def chunks(self, engine: TextEngine, head: Json, interval_s: float) -> AsyncGenerator[Json]:
+        """Answers in pieces, the answers side by side; the usage, where it is asked for, comes last."""
+        head = head | {"id": f"chatcmpl-{head['id']}", "object": "chat.completion.chunk"}
+        streams = [
+            streamed(index, engine.stream(self._turns, sampling, thinking=self._thinking), interval_s)
+            for index, sampling in enumerate(answers(self._sampling, self.items))
+        ]
+        wholes: list[Generation] = []
+        async with aclosing(merged(streams)) as pieces:
+            async for choice, whole in pieces:
+                yield head | {"choices": [choice]}
+                wholes += [whole] if whole else []
+        if self._request.with_usage():
+            yield head | {"choices": [], "usage": usage(wholes[:1], wholes)}
 
 
 def turns(messages: Sequence[Message]) -> tuple[Turn, ...]:
@@ -75,11 +86,10 @@ def response(head: Json, generations: Sequence[Generation], *, with_logprobs: bo
     }
 
 
-async def chunks(
-    head: Json, pieces: AsyncIterator[tuple[str, Generation]], request: ChatRequest, interval_s: float
-) -> AsyncIterator[Json]:
-    """Yields the chunks of a stream: the role, the text, the reason, and the usage where it is asked for."""
-    head = head | {"id": f"chatcmpl-{head['id']}", "object": "chat.completion.chunk"}
+async def streamed(
+    index: int, pieces: AsyncIterator[tuple[str, Generation]], interval_s: float
+) -> AsyncGenerator[tuple[Json, Generation | None]]:
+    """Yields one answer as choices of chunks: the role, the text, and the reason, with which the whole comes."""
     sent, latest = 0, None
 
     async def noted() -> AsyncIterator[tuple[str, Generation]]:
@@ -88,23 +98,21 @@ async def chunks(
             latest = whole
             yield delta, whole
 
-    def chunk(delta: Json, tokens: Sequence[Token] = (), reason: str | None = None) -> Json:
+    def choice(delta: Json, tokens: Sequence[Token] = (), reason: str | None = None) -> Json:
         told = logprobs(tokens) if tokens else None
-        return head | {"choices": [{"index": 0, "delta": delta, "logprobs": told, "finish_reason": reason}]}
+        return {"index": index, "delta": delta, "logprobs": told, "finish_reason": reason}
 
     begun = False
     async for delta, whole in coalesced(noted(), interval_s):
         if not begun:  # not before the engine has taken the prompt: until then an error is a status of its own
-            yield chunk({"role": "assistant", "content": ""})
+            yield choice({"role": "assistant", "content": ""}), None
             begun = True
         so_far: Sequence[Token] = latest.tokens if latest else ()
         if delta:
-            yield chunk({"content": delta}, so_far[sent:])
+            yield choice({"content": delta}, so_far[sent:]), None
             sent = len(so_far)
         if whole is not None:
-            yield chunk({}, so_far[sent:], whole.finish_reason)
-            if request.stream_options and request.stream_options.include_usage:
-                yield head | {"choices": [], "usage": usage([whole], [whole])}
+            yield choice({}, so_far[sent:], whole.finish_reason), whole
 
 
 def logprobs(tokens: Sequence[Token]) -> Json:

@@ -1,7 +1,8 @@
 """Completions of texts and token ids, with the prompt's own log-probabilities where they are asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from earwitness.errors import InvalidInput
@@ -10,7 +11,7 @@ from earwitness.wire import MAX_CHARS
 from services.llm.engine import TextEngine
 from services.llm.openai_http.chat import Json, usage
 from services.llm.openai_http.schema import CompletionRequest, answers, decode
-from services.llm.stream import coalesced
+from services.llm.stream import coalesced, merged
 
 MAX_PROMPTS = 256
 Prompt = str | Sequence[int]
@@ -42,10 +43,21 @@ class Completion:
         echo, with_logprobs = bool(self._request.echo), self._request.logprobs is not None
         return response(head, self._prompts, grouped, with_logprobs=with_logprobs, echo=echo)
 
-    def chunks(self, engine: TextEngine, head: Json, interval_s: float) -> AsyncIterator[Json]:
-        """Answers in pieces."""
-        pieces = engine.stream_completion(self._prompts[0], self._sampling)
-        return chunks(head, pieces, self._request, interval_s)
+    async def chunks(self, engine: TextEngine, head: Json, interval_s: float) -> AsyncGenerator[Json]:
+        """Answers in pieces, the answers side by side; the usage, where it is asked for, comes last."""
+        head = head | {"id": f"cmpl-{head['id']}", "object": "text_completion"}
+        samplings = answers(self._sampling, self._num_answers)
+        asked = [engine.stream_completion(prompt, sampling) for prompt in self._prompts for sampling in samplings]
+        with_logprobs = self._request.logprobs is not None
+        streams = [streamed(index, pieces, interval_s, with_logprobs) for index, pieces in enumerate(asked)]
+        wholes: dict[int, Generation] = {}
+        async with aclosing(merged(streams)) as pieces:
+            async for choice, whole in pieces:
+                yield head | {"choices": [choice]}
+                wholes |= {choice["index"]: whole} if whole else {}
+        if self._request.with_usage():
+            firsts = [wholes[index] for index in range(0, len(wholes), self._num_answers)]
+            yield head | {"choices": [], "usage": usage(firsts, list(wholes.values()))}
 
 
 def prompts(request: CompletionRequest) -> list[Prompt]:
@@ -53,9 +65,8 @@ def prompts(request: CompletionRequest) -> list[Prompt]:
     prompt: Any = request.prompt
     is_one = isinstance(prompt, str) or all(isinstance(each, int) for each in prompt)
     many: list[Any] = [prompt] if is_one else list(prompt)
-    if len(many) > MAX_PROMPTS or (request.stream and len(many) > 1):
-        most = 1 if request.stream else MAX_PROMPTS
-        raise InvalidInput(f"{len(many)} prompts", "prompt", f"send at most {most}")
+    if len(many) > MAX_PROMPTS:
+        raise InvalidInput(f"{len(many)} prompts", "prompt", f"send at most {MAX_PROMPTS}")
     for index, one in enumerate(many):
         _check(one, "prompt" if is_one else f"prompt[{index}]")
     return many
@@ -88,16 +99,13 @@ def response(
     return head | {"id": f"cmpl-{head['id']}", "object": "text_completion", "choices": choices, "usage": cost}
 
 
-async def chunks(
-    head: Json, pieces: AsyncIterator[tuple[str, Generation]], request: CompletionRequest, interval_s: float
-) -> AsyncIterator[Json]:
-    """Yields the chunks of a stream. Log-probabilities come with the last."""
-    head = head | {"id": f"cmpl-{head['id']}", "object": "text_completion"}
+async def streamed(
+    index: int, pieces: AsyncIterator[tuple[str, Generation]], interval_s: float, with_logprobs: bool
+) -> AsyncGenerator[tuple[Json, Generation | None]]:
+    """Yields one answer as choices of chunks. With the last come its log-probabilities, and the whole."""
     async for delta, whole in coalesced(pieces, interval_s):
-        told = logprobs(whole.tokens) if whole and request.logprobs is not None else None
-        yield head | {"choices": [_choice(0, delta, told, whole.finish_reason if whole else None)]}
-        if whole and request.stream_options and request.stream_options.include_usage:
-            yield head | {"choices": [], "usage": usage([whole], [whole])}
+        told = logprobs(whole.tokens) if whole and with_logprobs else None
+        yield _choice(index, delta, told, whole.finish_reason if whole else None), whole
 
 
 def logprobs(tokens: Sequence[Token]) -> Json:

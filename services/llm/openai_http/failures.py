@@ -4,6 +4,7 @@ Source: OpenAI, "Error codes" (https://platform.openai.com/docs/guides/error-cod
 """
 
 import math
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,9 +23,13 @@ _STATUS = {
 }
 
 
-def failure(error: Exception) -> tuple[int, dict[str, str], bytes]:
-    """Returns status, headers and body; what is no error of ours is logged and becomes a 500 that names the entry."""
+def failure(error: Exception, names: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Returns status, headers and body; what is no error of ours is logged and becomes a 500 that names the entry.
+
+    `names` are those that the endpoint has for our fields, where they differ.
+    """
     known = as_known(error)
+    known.field = names.get(known.field, known.field)
     status, kind = _STATUS.get(known.code, (500, "server_error"))
     headers: dict[str, str] = {}
     if isinstance(known, Overloaded):

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+GRACE_S = 5.0
+"""For requests under way when the server ends."""
+
 
 async def start(
     app: OpenAiApp, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
@@ -28,7 +31,8 @@ async def start(
             except web.HTTPRequestEntityTooLarge:
                 raise _too_large() from None
 
-        reply = await app.answer(request.method, request.path, request.headers.getall("Authorization", []), read)
+        authorization = request.headers.getall("Authorization", [])
+        reply = await app.answer(request.method, request.path, authorization, read, request.headers)
         if reply.parts is None:
             return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
         response = web.StreamResponse(status=reply.status, headers=reply.headers)
@@ -42,7 +46,7 @@ async def start(
 
     routes = web.Application(client_max_size=MAX_BODY_BYTES)
     routes.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(routes, handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(routes, handler_cancellation=True, access_log=None, shutdown_timeout=GRACE_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, ssl_context=tls).start()
@@ -65,7 +69,8 @@ async def on_ray(app: OpenAiApp, request: "Request") -> "Response":
         return bytes(body)
 
     path = str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
-    reply = await app.answer(request.method, path, request.headers.getlist("authorization"), read)
+    authorization = request.headers.getlist("authorization")
+    reply = await app.answer(request.method, path, authorization, read, request.headers)
     if reply.parts is None:
         return Response(reply.body, reply.status, reply.headers)
     parts = reply.parts

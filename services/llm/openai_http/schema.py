@@ -98,13 +98,15 @@ class Request(msgspec.Struct, kw_only=True):
         return sampling
 
     def num_answers(self) -> int:
-        """Returns the checked `n`: one in a stream."""
+        """Returns the checked `n`."""
         number = 1 if self.n is None else self.n
         if not 1 <= number <= MAX_ANSWERS:
             raise InvalidInput(f"{number} answers", "n", f"ask for 1 to {MAX_ANSWERS}")
-        if self.stream and number > 1:
-            raise InvalidInput(f"{number} answers in one stream", "n", "ask for one, or without stream")
         return number
+
+    def with_usage(self) -> bool:
+        """Returns whether a stream shall end with what it cost."""
+        return bool(self.stream_options and self.stream_options.include_usage)
 
 
 class ChatRequest(Request, kw_only=True):
@@ -176,6 +178,8 @@ class CompletionRequest(Request, kw_only=True):
         _refuse("best_of", self.best_of if (self.best_of or 1) > (self.n or 1) else None)
         if self.stream and self.echo:
             raise InvalidInput("is not served in a stream", "echo", "ask without stream")
+        if self.stream and self.max_tokens == 0:
+            raise InvalidInput("a stream of no token is none", "max_tokens", "ask without stream")
         extras = Extras(adapter=adapter, top_logprobs=self.logprobs, echo=bool(self.echo))
         check_extras(extras)
         return extras

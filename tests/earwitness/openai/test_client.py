@@ -21,7 +21,7 @@ from earwitness.errors import (
     Unavailable,
 )
 from earwitness.openai import Endpoint, OpenAiClient, request
-from earwitness.sampling import Generation, Sampling
+from earwitness.sampling import Extras, Generation, Sampling, Token
 from tests import sounds
 from tests.earwitness.openai.vendor import KEY, KEY_ENV, said
 
@@ -75,6 +75,28 @@ async def test_letters_are_scored(vendor):
     async with vendor.client(top_logprobs=20) as client:
         assert await client.score(ASKED, ["(A)", "(B)"]) == [(-1.5, 1), (-0.5, 1)]
     assert vendor.bodies[0]["top_logprobs"] == 20
+
+
+async def test_the_tokens_of_an_answer_come_with_their_log_probabilities(vendor):
+    vendor.body = likely(B=-0.5, A=-1.5)
+    async with vendor.client(top_logprobs=20) as client:
+        answer = await client.generate(ASKED, extras=Extras(top_logprobs=2))
+        assert answer.tokens == (Token(text="B", logprob=-0.5, top=(("B", -0.5), ("A", -1.5))),)
+        assert (await client.generate(ASKED)).tokens == ()
+        vendor.body = said("Thunder")
+        with pytest.raises(InvalidInput, match="sent no log-probabilities"):
+            await client.generate(ASKED, extras=Extras(top_logprobs=2))
+
+
+async def test_a_client_that_is_stopped_has_no_connection_left(vendor):
+    client = OpenAiClient(vendor.endpoint())
+    await client.generate(ASKED)
+    client.stop()
+    async with asyncio.timeout(5):
+        while not all(connection.is_closing() for connection in vendor.connections):
+            await asyncio.sleep(0.001)
+    with pytest.raises(NotReady):
+        await client.generate(ASKED)
 
 
 async def test_clips_are_heard(vendor):

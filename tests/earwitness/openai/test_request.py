@@ -12,7 +12,7 @@ from earwitness.conversation import Turn
 from earwitness.errors import InvalidInput, UnreadableAudio
 from earwitness.openai import Endpoint, endpoint, request
 from earwitness.openai.catalogue import Thinking
-from earwitness.sampling import Sampling
+from earwitness.sampling import Extras, Sampling
 from tests import sounds
 
 TURNS = [Turn(role="system", content="Be brief."), Turn(role="user", content='Which? "(A)" é')]
@@ -208,3 +208,41 @@ def test_letters_are_read_from_options():
 def test_what_is_no_letter_of_its_own_is_not_scored(choices):
     with pytest.raises(InvalidInput, match=r"choices\[\d\]"):
         request.letters(choices)
+
+
+SCHEMA = {"type": "object", "properties": {"animal": {"type": "string"}}, "required": ["animal"]}
+
+
+def test_log_probabilities_and_a_schema_are_asked_for_where_the_api_has_them():
+    extras = Extras(top_logprobs=3, json_schema=json.dumps(SCHEMA))
+    body = chat(at(top_logprobs=20, json_schema=True), extras=extras)
+    assert (body["logprobs"], body["top_logprobs"]) == (True, 3)
+    named = {"name": "answer", "schema": SCHEMA, "strict": True}
+    assert body["response_format"] == {"type": "json_schema", "json_schema": named}
+    assert not {"logprobs", "top_logprobs", "response_format"} & chat(at(top_logprobs=20, json_schema=True)).keys()
+
+
+def test_any_object_has_a_format_of_its_own():
+    body = chat(at(json_schema=True), extras=Extras(json_schema='{"type": "object"}'))
+    assert body["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(
+    ("quirks", "extras", "field"),
+    [
+        ({}, Extras(top_logprobs=0), "top_logprobs"),
+        ({"top_logprobs": 5}, Extras(top_logprobs=6), "top_logprobs"),
+        ({}, Extras(json_schema="{}"), "json_schema"),
+        ({}, Extras(adapter="birds"), "adapter"),
+        ({}, Extras(echo=True), "echo"),
+    ],
+)
+def test_what_an_api_does_not_have_is_refused_and_not_ignored(quirks, extras, field):
+    with pytest.raises(InvalidInput) as caught:
+        chat(at(**quirks), extras=extras)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "gpt-5", "gemini-2.5-pro", "gemini-2.5-flash"])
+def test_the_vendors_that_take_a_schema_are_sent_one(name):
+    assert "response_format" in chat(endpoint(name), Sampling(), extras=Extras(json_schema=json.dumps(SCHEMA)))

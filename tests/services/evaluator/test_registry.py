@@ -92,13 +92,15 @@ async def test_a_drained_evaluator_says_so_and_leaves_its_runs_to_the_next(house
     async with AsyncExitStack() as stack:
         client, _ = await stack.enter_async_context(evaluating(tmp_path, llm=address))
         run = await client.create(STEADY)
-        watcher = client.watch(run.id)
+        onlooker = EvaluatorClient(client.address)
+        watcher = onlooker.watch(run.id)
         seen = [await anext(watcher)]
         await answered(client, run.id, 4)
         watching = asyncio.create_task(_rest(watcher))
         await asyncio.sleep(0.05)
         await stack.aclose()
         seen += await watching
+        await onlooker.close()
     assert seen[-1].state == RunState.INTERRUPTED
     assert 4 <= seen[-1].progress.done < COUNT
     async with evaluating(tmp_path, llm=address) as (client, _):

@@ -2,11 +2,13 @@ import asyncio
 import itertools
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from earwitness.errors import EngineFailure
 from earwitness.sampling import Generation
-from services.llm.stream import coalesced
+from services.llm.stream import coalesced, merged
 
 
 def generation(text):
@@ -52,3 +54,33 @@ async def test_pieces_are_at_least_the_interval_apart():
 
 async def test_a_text_of_nothing_is_one_empty_piece_with_its_reason():
     assert await collected([""], 0.0) == [("", generation(""))]
+
+
+async def numbered(number, pauses, ended):
+    try:
+        for pause_s in pauses:
+            await asyncio.sleep(pause_s)
+            yield number
+        if number < 0:
+            raise EngineFailure("broke")
+    finally:
+        ended.append(number)
+
+
+async def test_streams_are_merged_as_they_come():
+    ended = []
+    streams = [numbered(1, [0.0, 0.2], ended), numbered(2, [0.1], ended), numbered(3, [], ended)]
+    assert [number async for number in merged(streams)] == [1, 2, 1]
+    assert sorted(ended) == [1, 2, 3]
+    assert [number async for number in merged([])] == []
+
+
+async def test_what_one_stream_raises_ends_them_all_and_so_does_closing():
+    ended = []
+    with pytest.raises(EngineFailure):
+        [number async for number in merged([numbered(1, [60], ended), numbered(-1, [0.0], ended)])]
+    assert sorted(ended) == [-1, 1]
+    both = merged([numbered(2, [60], ended), numbered(3, [0.0, 60], ended)])
+    assert await anext(both) == 3
+    await both.aclose()
+    assert sorted(ended) == [-1, 1, 2, 3]

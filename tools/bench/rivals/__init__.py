@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 CONSTRAINTS = HERE.parent / "constraints.txt"
 VENV = ROOT / ".venv-bench"
 BIN = VENV / "bin"
-REQUIREMENTS = ("lm-eval[api]", "inspect-ai", "openai")
+REQUIREMENTS = ("lm-eval[api]", "inspect-ai", "openai", "transformers")
+"""The last gives lm-eval a tokenizer, for `make test-clients`; where none is asked for, it does not import it."""
 NAMES = ("lm-eval", "inspect-ai", "openai")
 MAX_TOKENS = 32
 

@@ -1,7 +1,6 @@
-"""Other harnesses call the OpenAI-compatible endpoints unchanged, each by its own command line.
+"""Other harnesses call the OpenAI-compatible endpoints unchanged, each by its own command line: `make test-clients`.
 
-They live in an environment of their own, whose `bin` folder the variable names: lm-eval[api], inspect-ai, openai and
-transformers, under the constraints of tools/bench.
+They live in an environment of their own, `.venv-bench`, whose `bin` folder the variable names.
 """
 
 import asyncio
@@ -63,35 +62,64 @@ async def call(folder: Path, *command: str) -> None:
     assert started.returncode == 0, output.decode()[-4000:]
 
 
-async def test_lm_evals_log_likelihoods_are_those_of_transformers(
-    url: str, items: Path, tmp_path: Path, smollm2_folder: Path
-) -> None:
+async def evaluated(folder: Path, task: str, items: Path, url: str, tokenizer: Path) -> list[dict[str, Any]]:
+    """Runs a task of lm-eval in a folder, prompts as token ids; returns its samples."""
+    (folder / "tasks").mkdir()
+    text = (HERE / f"{task}.yaml").read_text().format(items=json.dumps(str(items)))
+    (folder / "tasks" / "task.yaml").write_text(text)
+    name = text.partition("task: ")[2].partition("\n")[0]
+    model = f"model={MODEL},base_url={url}/completions,num_concurrent=4,tokenizer_backend=huggingface"
+    model += f",tokenizer={tokenizer},tokenized_requests=True"
+    arguments = ["run", "--model", "local-completions", "--model_args", model, "--batch_size", "2"]
+    arguments += ["--tasks", name, "--include_path", "tasks", "--output_path", "out", "--log_samples"]
+    await call(folder, "lm-eval", *arguments)
+    (samples,) = (folder / "out").rglob("samples*.jsonl")
+    found = [json.loads(line) for line in samples.read_text().splitlines()]
+    assert len(found) == len(ROWS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def reference(smollm2_folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the model in transformers."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    (tmp_path / "tasks").mkdir()
-    task = (HERE / "loglikelihood.yaml").read_text().format(items=json.dumps(str(items)))
-    (tmp_path / "tasks" / "sounds.yaml").write_text(task)
-    model = f"model={MODEL},base_url={url}/completions,num_concurrent=4,tokenizer_backend=huggingface"
-    model += f",tokenizer={smollm2_folder},tokenized_requests=True"
-    arguments = ["run", "--model", "local-completions", "--model_args", model, "--batch_size", "2"]
-    arguments += ["--tasks", "sounds", "--include_path", "tasks", "--output_path", "out", "--log_samples"]
-    await call(tmp_path, "lm-eval", *arguments)
-    (samples,) = (tmp_path / "out").rglob("samples*.jsonl")
     tokenizer: Any = AutoTokenizer.from_pretrained(smollm2_folder)
-    reference: Any = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
-    for sample in map(json.loads, samples.read_text().splitlines()):
+    return tokenizer, AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
+
+
+async def test_lm_evals_log_likelihoods_are_those_of_transformers(
+    url: str, items: Path, tmp_path: Path, smollm2_folder: Path, reference: tuple[Any, Any]
+) -> None:
+    import torch
+
+    tokenizer, model = reference
+    for sample in await evaluated(tmp_path, "loglikelihood", items, url, smollm2_folder):
         row = ROWS[sample["doc_id"]]
         context = tokenizer.encode(f"Question: {row['question']}\nAnswer:")
         for choice, answered in zip(row["choices"], sample["filtered_resps"], strict=True):
             ids = tokenizer.encode(f"Question: {row['question']}\nAnswer: {choice}")
             with torch.no_grad():
-                places = reference(torch.tensor([ids])).logits[0].log_softmax(-1)
+                places = model(torch.tensor([ids])).logits[0].log_softmax(-1)
             tail = range(len(context), len(ids))
             expected = sum(float(places[at - 1, ids[at]]) for at in tail)
             greedy = all(int(places[at - 1].argmax()) == ids[at] for at in tail)
             assert float(answered[0]) == pytest.approx(expected, abs=1e-3)
             assert str(answered[1]) == str(greedy)
+
+
+async def test_lm_evals_generations_are_those_of_transformers(
+    url: str, items: Path, tmp_path: Path, smollm2_folder: Path, reference: tuple[Any, Any]
+) -> None:
+    import torch
+
+    tokenizer, model = reference
+    for sample in await evaluated(tmp_path, "generate", items, url, smollm2_folder):
+        ids = torch.tensor([tokenizer.encode(f"Question: {ROWS[sample['doc_id']]['question']}\nAnswer:")])
+        grown = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False)
+        expected = tokenizer.decode(grown[0, ids.shape[1] :], skip_special_tokens=True).partition("\n")[0]
+        assert sample["resps"][0][0].strip() == expected.strip() != ""
 
 
 async def test_inspect_ai_runs_its_multiple_choice(url: str, items: Path, tmp_path: Path) -> None:

@@ -61,6 +61,35 @@ async def test_a_stream_ends_with_its_reason_its_usage_and_done(served):
     assert served[0].admission.in_flight == 0
 
 
+async def events_of(http, path, body):
+    """Returns the choices of a stream's chunks, and its usage."""
+    body = body | {"stream": True, "stream_options": {"include_usage": True}}
+    async with http.post(path, json=body) as response:
+        assert response.status == 200, await response.text()
+        events = [line.removeprefix("data: ") for line in (await response.text()).split("\n\n") if line]
+    assert events[-1] == "[DONE]"
+    *chunks, last = map(json.loads, events[:-1])
+    return [choice for chunk in chunks for choice in chunk["choices"]], last["usage"]
+
+
+async def test_the_answers_of_one_stream_come_side_by_side_under_their_numbers(served):
+    choices, usage = await events_of(served[1], "/v1/chat/completions", CHAT | {"n": 3, "max_tokens": 2})
+    for index in range(3):
+        own = [choice for choice in choices if choice["index"] == index]
+        assert own[0]["delta"] == {"role": "assistant", "content": ""}
+        assert "".join(choice["delta"].get("content", "") for choice in own) == "a rose"
+        assert [choice["finish_reason"] for choice in own].count("stop") == 1
+    assert usage == {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}
+    assert served[0].admission.in_flight == 0
+
+
+async def test_a_stream_of_completions_numbers_prompts_and_answers(served):
+    choices, usage = await events_of(served[1], "/v1/completions", TEXT | {"prompt": ["one two", "three"], "n": 2})
+    texts = {choice["index"]: choice["text"] for choice in choices if choice["text"]}
+    assert texts == {0: "one two", 1: "one two", 2: "three", 3: "three"}
+    assert usage == {"prompt_tokens": 3, "completion_tokens": 6, "total_tokens": 9}
+
+
 async def test_completions_answer_every_prompt_and_echo_it(served):
     body = TEXT | {"prompt": ["one two", "three"], "echo": True, "max_tokens": 1}
     _, _, answer = await post(served[1], "/v1/completions", body)
@@ -86,7 +115,6 @@ async def test_the_models_are_listed(served):
         ("chat/completions", CHAT | {"max_tokens": 4097}, "max_tokens"),
         ("chat/completions", CHAT | {"max_tokens": 0}, "max_tokens"),
         ("chat/completions", CHAT | {"n": 17}, "n"),
-        ("chat/completions", CHAT | {"n": 2, "stream": True}, "n"),
         ("chat/completions", CHAT | {"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ("chat/completions", CHAT | {"tools": [{}]}, "tools"),
         ("chat/completions", CHAT | {"frequency_penalty": 1}, "frequency_penalty"),
@@ -97,7 +125,8 @@ async def test_the_models_are_listed(served):
         ("completions", TEXT | {"prompt": ["a", 1]}, "prompt[1]"),
         ("completions", TEXT | {"prompt": [-1]}, "prompt"),
         ("completions", TEXT | {"prompt": "a" * 262_145}, "prompt"),
-        ("completions", TEXT | {"logprobs": 21}, "top_logprobs"),
+        ("completions", TEXT | {"logprobs": 21}, "logprobs"),
+        ("completions", TEXT | {"max_tokens": 0, "stream": True}, "max_tokens"),
         ("completions", TEXT | {"suffix": "x"}, "suffix"),
         ("completions", TEXT | {"echo": True, "stream": True}, "echo"),
     ],
@@ -130,7 +159,7 @@ async def test_overload_is_a_429_that_says_when_to_try_again(served):
 
 @pytest.mark.parametrize("served", [{"echo_delay_s": 60}], indirect=True)
 async def test_a_client_that_goes_away_frees_its_place(served):
-    for body in (CHAT, CHAT | {"stream": True}):
+    for body in (CHAT, CHAT | {"stream": True}, CHAT | {"stream": True, "n": 4}):
         call = asyncio.create_task(post(served[1], "/v1/chat/completions", body))
         while not served[0].admission.in_flight:
             await asyncio.sleep(0.001)
