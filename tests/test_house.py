@@ -18,10 +18,17 @@ HEAVY_PACKAGES = {
 }  # fmt: skip
 HEAVY = {
     "earwitness/audio.py",
+    "earwitness/desta/adapters.py",
     "earwitness/desta/checkpoint.py",
     "earwitness/desta/connector.py",
     "earwitness/desta/encoder.py",
+    "earwitness/desta/greedy.py",
+    "earwitness/desta/layout.py",
+    "earwitness/desta/loss.py",
     "earwitness/desta/model.py",
+    "earwitness/desta/perception.py",
+    "earwitness/desta/prefix.py",
+    "earwitness/desta/tree.py",
     "services/captioner/acoustics.py",
     "services/captioner/frames.py",
     "services/captioner/pitch.py",
@@ -36,7 +43,10 @@ HEAVY = {
     "services/evaluator/ledger/schema.py",
     "services/evaluator/ledger/statements.py",
     "services/evaluator/ledger/store.py",
+    "services/trainer/ears.py",
     "services/trainer/examples.py",
+    "services/trainer/export/standalone.py",
+    "services/trainer/learner.py",
     "services/trainer/loop.py",
     "services/trainer/state.py",
 }

@@ -1,6 +1,7 @@
 """Checkpoints: a folder with what trains, and nothing else.
 
-    model.safetensors   the connector, its tensors named `perception.connector.*` as in the released checkpoint
+    model.safetensors   the connector, its tensors named `perception.connector.*` as in the released checkpoint; those
+                        of adapters in the LLM, if there are any, are named `llm.*`
     config.json         the model's settings, the tensors' fingerprint, and what the writer adds
 
 A checkpoint is written beside its place and renamed into it: at any moment, and after a crash at any moment, a reader
@@ -15,7 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +30,7 @@ from earwitness.desta.connector import Connector
 from earwitness.errors import InvalidInput, NotFound
 
 PREFIX = "perception.connector."
+ADAPTER_PREFIX = "llm."
 CONFIG_FILE = "config.json"
 TENSORS_FILE = "model.safetensors"
 _RELEASED_KEYS = {
@@ -48,14 +50,24 @@ class Card:
     """Of the tensors, see `fingerprint`; None in a checkpoint that Earwitness did not write."""
     extra: Mapping[str, object]
     """What the writer added, such as the step."""
+    named: DestaConfig | None = None
+    """The settings as they were trained with, where `config` names encoder or LLM by a folder within the checkpoint."""
 
 
-def fingerprint(connector: Connector) -> str:
-    """Returns the SHA-256 (hex) of the connector's tensors: name, dtype, shape and bytes of each, by name."""
-    return _digest(_tensors(connector))
+def fingerprint(connector: Connector, adapter: Mapping[str, Tensor] | None = None) -> str:
+    """Returns the SHA-256 (hex) of the tensors: name, dtype, shape and bytes of each, by name."""
+    return _digest(_tensors(connector, adapter))
 
 
-def save(folder: Path, connector: Connector, config: DestaConfig, extra: Mapping[str, object]) -> str:
+def save(
+    folder: Path,
+    connector: Connector,
+    config: DestaConfig,
+    extra: Mapping[str, object],
+    *,
+    adapter: Mapping[str, Tensor] | None = None,
+    more: Mapping[str, object] | None = None,
+) -> str:
     """Writes a checkpoint, in place of the one that is there if any, and returns its fingerprint.
 
     Args:
@@ -63,10 +75,17 @@ def save(folder: Path, connector: Connector, config: DestaConfig, extra: Mapping
         connector: what trains.
         config: the settings of the model that it belongs to.
         extra: JSON values to keep with it.
+        adapter: of the LLM, as `earwitness.desta.adapters.tensors` gives it; must be there if `config.lora` is.
+        more: keys of `config.json` beside ours.
+
+    Raises:
+        InvalidInput: the settings speak of adapters and there are none, or the other way round.
     """
-    tensors = _tensors(connector)
+    if bool(adapter) != bool(config.lora):
+        raise InvalidInput("settings and adapters do not agree", "lora", "save the adapters of the model that trained")
+    tensors = _tensors(connector, adapter)
     digest = _digest(tensors)
-    card = {"desta": config.to_json(), "fingerprint": digest, "extra": dict(extra)}
+    card = {**(more or {}), "desta": config.to_json(), "fingerprint": digest, "extra": dict(extra)}
     partial, previous = _sibling(folder, "partial"), _sibling(folder, "previous")
     folder.parent.mkdir(parents=True, exist_ok=True)
     _settle(folder)
@@ -97,9 +116,11 @@ def read_card(folder: Path) -> Card:
         return Card(config=_released_config(card, path), fingerprint=None, extra={})
     if not isinstance(card.get("desta"), dict):
         raise InvalidInput("has no settings of a DeSTA model under `desta`", str(path))
-    return Card(
-        config=config_from_json(card["desta"]), fingerprint=card.get("fingerprint"), extra=card.get("extra", {})
-    )
+    named = config_from_json(card["desta"])
+    parts: dict[str, str] = card.get("parts", {})
+    places = {part: str((path.parent / parts[part]).absolute()) for part in ("encoder", "llm") if part in parts}
+    config = replace(named, **places)
+    return Card(config=config, fingerprint=card.get("fingerprint"), extra=card.get("extra", {}), named=named)
 
 
 def read_config(folder: Path) -> DestaConfig:
@@ -114,12 +135,27 @@ def read_config(folder: Path) -> DestaConfig:
 
 
 def load_connector(folder: Path, encoder: EncoderShape, llm_width: int) -> Connector:
-    """Returns the connector of a checkpoint, on the CPU, in float32, in evaluation mode.
+    """Returns the connector of a checkpoint whose LLM is as it was published; see `load` for the rest.
+
+    Raises:
+        InvalidInput: the LLM has adapters, without which the connector is not the model.
+    """
+    if read_card(folder).config.lora:
+        remedy = "put the adapters into the LLM's weights: earwitness train export"
+        raise InvalidInput("its LLM has adapters", str(folder), remedy)
+    return load(folder, encoder, llm_width)[0]
+
+
+def load(folder: Path, encoder: EncoderShape, llm_width: int) -> tuple[Connector, dict[str, Tensor]]:
+    """Returns the connector of a checkpoint, on the CPU, in float32, in evaluation mode, and its LLM's adapters.
 
     Args:
         folder: of the checkpoint.
         encoder: of the model's encoder.
         llm_width: of the LLM's embeddings.
+
+    Returns:
+        The connector, and what `earwitness.desta.adapters.fill` takes: nothing where the LLM has no adapters.
 
     Raises:
         NotFound: no such folder, or a file is missing.
@@ -135,14 +171,20 @@ def load_connector(folder: Path, encoder: EncoderShape, llm_width: int) -> Conne
         raise InvalidInput("does not have the fingerprint in config.json", str(path), "copy the checkpoint again")
     with torch.device("meta"):
         connector = Connector(card.config, encoder, llm_width)
-    _require_fit(tensors, _tensors(connector), path)
-    state = {name.removeprefix(PREFIX): tensor.float() for name, tensor in tensors.items()}
-    connector.load_state_dict(state, strict=True, assign=True)
-    return connector.requires_grad_(True).eval()
+    adapter: dict[str, Tensor] = {}
+    if card.config.lora:
+        adapter = {name: tensor for name, tensor in tensors.items() if name.startswith(ADAPTER_PREFIX)}
+    state = {name: tensor for name, tensor in tensors.items() if name not in adapter}
+    _require_fit(state, _tensors(connector), path)
+    connector.load_state_dict({name.removeprefix(PREFIX): each.float() for name, each in state.items()}, assign=True)
+    filled = {name.removeprefix(ADAPTER_PREFIX): tensor for name, tensor in adapter.items()}
+    return connector.requires_grad_(True).eval(), filled
 
 
-def _tensors(connector: Connector) -> dict[str, Tensor]:
-    return {f"{PREFIX}{name}": tensor.detach().contiguous() for name, tensor in connector.state_dict().items()}
+def _tensors(connector: Connector, adapter: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    own = {f"{PREFIX}{name}": tensor for name, tensor in connector.state_dict().items()}
+    own |= {f"{ADAPTER_PREFIX}{name}": tensor for name, tensor in (adapter or {}).items()}
+    return {name: tensor.detach().contiguous() for name, tensor in own.items()}
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

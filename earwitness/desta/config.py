@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Literal, Protocol
 
-import msgspec
-
 from earwitness.errors import InvalidInput, UnknownKey
 
 Dtype = Literal["float32", "bfloat16"]
@@ -31,6 +29,27 @@ def default_tapped_layers(num_layers: int) -> tuple[int, ...]:
     taps (1, 2, 4, 5). An encoder of fewer than four layers is tapped at each.
     """
     return tuple(sorted({-(-num_layers * quarter // 4) - 1 for quarter in range(1, 5)}))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraConfig:
+    """Low-rank adapters in the LLM, as kehanlu/DeSTA2.5-Audio has them where its `use_lora` is on."""
+
+    rank: int = 16
+    alpha: int = 16
+    """What the adapters say is scaled by `alpha / rank`."""
+    dropout: float = 0.1
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
+    """Linear maps of every layer, by the ends of their names. Where an LLM has all three in one, that is adapted."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidInput`, with the field, for a value out of range."""
+        if self.rank < 1:
+            raise InvalidInput(f"must be at least 1, not {self.rank}", "lora.rank")
+        if not 0.0 <= self.dropout < 1.0:
+            raise InvalidInput(f"must be in [0, 1), not {self.dropout}", "lora.dropout")
+        if not self.targets:
+            raise InvalidInput("names no linear map", "lora.targets")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +76,8 @@ class DestaConfig:
     """Of the frozen encoder and LLM. The connector's parameters are float32; it computes in this dtype (autocast)."""
     template_options: Mapping[str, bool | int | str] = field(default_factory=lambda: {"enable_thinking": False})
     """Variables of the LLM's chat template. Templates ignore those they do not have."""
+    lora: LoraConfig | None = None
+    """None leaves the LLM as it is, which is the reference's default."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput`, with the field, for a value out of range."""
@@ -86,8 +107,11 @@ class DestaConfig:
         return layers
 
     def to_json(self) -> dict[str, object]:
-        """Returns the settings as JSON values."""
-        return asdict(self)
+        """Returns the settings as JSON values; those of an LLM that is left as it is do not speak of adapters."""
+        values = asdict(self)
+        if self.lora is None:
+            del values["lora"]
+        return values
 
 
 def config_from_json(values: Mapping[str, object]) -> DestaConfig:
@@ -101,6 +125,8 @@ def config_from_json(values: Mapping[str, object]) -> DestaConfig:
     for key in values:
         if key not in known:
             raise UnknownKey("is not a setting of a DeSTA model", key, f"known: {', '.join(known)}")
+    import msgspec
+
     try:
         return msgspec.convert(dict(values), DestaConfig)
     except msgspec.ValidationError as error:

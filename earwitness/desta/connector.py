@@ -11,7 +11,7 @@ Heavy: imports torch. It knows nothing of Whisper or of any LLM.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import dropout, gelu, scaled_dot_product_attention
 
 from earwitness.desta.config import DestaConfig, EncoderShape
 from earwitness.errors import InvalidInput
@@ -84,7 +84,7 @@ class Layer(nn.Module):
     def __init__(self, config: DestaConfig, width: int, num_heads: int) -> None:
         super().__init__()
         self.attention = Attention(width, num_heads, config.dropout)
-        self.crossattention = Attention(width, num_heads, config.dropout)
+        self.crossattention = CrossAttention(width, num_heads, config.dropout)
         self.intermediate = Intermediate(width, config.intermediate_width)
         self.output = Output(config.intermediate_width, width, config.dropout)
 
@@ -116,6 +116,31 @@ class Attention(nn.Module):
 
     def _heads(self, vectors: Tensor) -> Tensor:
         return vectors.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+
+
+class CrossAttention(Attention):
+    """Attention to many positions, whose keys and values are never made.
+
+    Their maps are applied to the few queries instead: `q (X K)ᵀ = (q Kᵀ) Xᵀ` and `p (X V) = (p X) V`. It is no dearer
+    while the queries are no more than a head is wide, which is 64 in every Whisper; its backward pass is cheaper, since
+    `X` takes no gradient, and two tensors of the size of `X` need not be kept for it.
+    """
+
+    def forward(self, queries: Tensor, heard: Tensor) -> Tensor:
+        query = self._heads(self.self.query(queries))
+        batch, num_heads, num_queries, depth = query.shape
+        key, value = (linear.weight.view(num_heads, depth, -1) for linear in (self.self.key, self.self.value))
+        query = query * depth**-0.5
+        asked = torch.einsum("bhqd,hdw->bhqw", query, key).flatten(1, 2)
+        offset = torch.einsum("bhqd,hd->bhq", query, self.self.key.bias.view(num_heads, depth)).reshape(batch, -1, 1)
+        shares = torch.baddbmm(offset, asked, heard.transpose(1, 2)).softmax(dim=-1)
+        shares = dropout(shares, self.dropout, self.training)
+        read = torch.bmm(shares, heard).view(batch, num_heads, num_queries, -1)
+        mixed = torch.einsum("bhqw,hdw->bhqd", read, value)
+        # Dropout leaves shares that do not sum to one.
+        sums = shares.sum(dim=-1).view(batch, num_heads, num_queries, 1)
+        mixed = mixed + sums * self.self.value.bias.view(num_heads, 1, depth)
+        return self.output(mixed.transpose(1, 2).flatten(2), queries)
 
 
 class Projections(nn.Module):

@@ -6,107 +6,27 @@ needed; generation sees prompts padded on the left, with a mask. Heavy: imports 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM
 
-from earwitness.desta.config import DestaConfig
+from earwitness.desta import adapters, tree
+from earwitness.desta.config import DestaConfig, LoraConfig
 from earwitness.desta.connector import Connector
 from earwitness.desta.encoder import AudioEncoder
+from earwitness.desta.greedy import answers
+from earwitness.desta.layout import IGNORED, Layout, common_prefix, embed, lay_out, rectangles, without_prefix
+from earwitness.desta.loss import answer_loss
+from earwitness.desta.perception import Perception
+from earwitness.desta.prefix import Prefixes
 from earwitness.desta.splice import Spliced
+from earwitness.desta.tree import Forest, grow
 from earwitness.errors import InvalidInput, NotFound
 
-IGNORED = -100
-"""The label of a position that predicts no token of an answer."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """Prompts, with answers or without, as one rectangle. All tensors are on the CPU."""
-
-    ids: Tensor
-    """Of shape `(batch, length)`; padding is 0."""
-    mask: Tensor
-    """Of shape `(batch, length)`: False at padding."""
-    labels: Tensor
-    """Of shape `(batch, length)`: the answer's ids where they stand, `IGNORED` elsewhere."""
-    slots: Tensor
-    """Of shape `(clips, 2)`: row and first column of each clip's slot, clips in the order of the prompts."""
-
-
-def lay_out(prompts: Sequence[Spliced], targets: Sequence[Sequence[int]] = (), *, left: bool = False) -> Layout:
-    """Returns the rectangle of the prompts, each followed by its target if there are any, padded on one side."""
-    answers = targets or [()] * len(prompts)
-    lengths = [len(prompt.ids) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)]
-    width = max(lengths)
-    ids = torch.zeros(len(prompts), width, dtype=torch.long)
-    mask = torch.zeros(len(prompts), width, dtype=torch.bool)
-    labels = torch.full((len(prompts), width), IGNORED)
-    slots: list[tuple[int, int]] = []
-    for row, (prompt, answer, length) in enumerate(zip(prompts, answers, lengths, strict=True)):
-        start = width - length if left else 0
-        middle, end = start + len(prompt.ids), start + length
-        ids[row, start:end] = torch.tensor([*prompt.ids, *answer])
-        mask[row, start:end] = True
-        labels[row, middle:end] = ids[row, middle:end]
-        slots += [(row, start + slot) for slot in prompt.slots]
-    return Layout(ids=ids, mask=mask, labels=labels, slots=torch.tensor(slots, dtype=torch.long).view(-1, 2))
-
-
-def embed(table: nn.Module, layout: Layout, vectors: Tensor | None) -> Tensor:
-    """Returns embeddings of shape `(batch, length, width)`, of the dtype of the table: its own, and `vectors` in the
-    slots.
-
-    Gradients flow to `vectors`. A server needs no more of the LLM than `table`, its input embeddings.
-
-    Args:
-        table: an `nn.Embedding`, or what the LLM has in its place.
-        layout: of prompts.
-        vectors: the connector's, of shape `(clips, num_queries, width)`, in the order of the slots; None without clips.
-
-    Raises:
-        InvalidInput: as many clips as slots are needed.
-    """
-    num_clips = 0 if vectors is None else len(vectors)
-    if num_clips != len(layout.slots):
-        raise InvalidInput(f"{num_clips} clips for {len(layout.slots)} slots", "audios")
-    device = next(table.parameters()).device
-    embeddings: Tensor = table(layout.ids.to(device))
-    if vectors is None:
-        return embeddings
-    rows, starts = layout.slots.to(device).unsqueeze(-1).unbind(dim=1)
-    columns = starts + torch.arange(vectors.shape[1], device=device)
-    return embeddings.index_put((rows.expand_as(columns), columns), vectors.to(embeddings))
-
-
-class Perception(nn.Module):
-    """Encoder and connector: from samples to vectors for the LLM."""
-
-    def __init__(self, encoder: AudioEncoder, connector: Connector, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.connector = connector
-        self.dtype = dtype
-
-    @classmethod
-    def load(cls, config: DestaConfig, connector: Connector) -> Self:
-        """Returns the settings' encoder with a connector, on the CPU; raises as `AudioEncoder.load` does."""
-        return cls(AudioEncoder.load(config), connector, getattr(torch, config.dtype))
-
-    def hear(self, clips: Sequence[NDArray[np.float32]]) -> Tensor:
-        """Returns the tapped layers of clips, `(clips, taps, positions, width)`; see `AudioEncoder.features`."""
-        return self.encoder(self.encoder.features(clips))
-
-    def forward(self, taps: Tensor) -> Tensor:
-        """Returns vectors of shape `(clips, num_queries, llm_width)`, computed in the model's dtype (autocast)."""
-        with torch.autocast(taps.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            return self.connector(taps)
+LEAST_PREFIX = 8
+"""A shorter prefix is not worth a cache."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,25 +37,42 @@ class Batch:
     targets: Sequence[Sequence[int]]
     """The answers' ids, as `Splicer.target_ids` gives them."""
     taps: Tensor
-    """The tapped layers of all clips in the order of the prompts, of shape `(clips, taps, positions, width)`."""
+    """The tapped layers of the clips, of shape `(clips, taps, positions, width)`."""
+    clips: Sequence[int] | None = None
+    """Which of the taps each slot hears, in the order of the prompts; None: each its own, in their order. Rows that ask
+    about the same clip are cheaper together: what they begin with is read once."""
+
+    def heard(self) -> list[tuple[int, ...]]:
+        """Returns which of the taps each prompt hears; raises InvalidInput where there are more or fewer than slots."""
+        num_slots = sum(len(prompt.slots) for prompt in self.prompts)
+        clips = range(len(self.taps)) if self.clips is None else self.clips
+        if len(clips) != num_slots or (num_slots and max(clips) >= len(self.taps)):
+            raise InvalidInput(f"{len(clips)} clips for {num_slots} slots", "audios")
+        left = iter(clips)
+        return [tuple(next(left) for _ in prompt.slots) for prompt in self.prompts]
 
 
 class DestaModel(nn.Module):
-    """A frozen encoder, a connector, and a frozen LLM.
+    """A frozen encoder, a connector, and a frozen LLM, with adapters in it or without.
 
-    Its trainable parameters are named as in the released checkpoint: `perception.connector.*`.
+    Its trainable parameters are named as in the released checkpoint: `perception.connector.*`; those of adapters are
+    `llm.*`.
     """
 
-    def __init__(self, perception: Perception, llm: Any) -> None:
-        """Freezes the LLM, an `AutoModelForCausalLM`.
+    def __init__(self, perception: Perception, llm: Any, lora: LoraConfig | None = None) -> None:
+        """Freezes the LLM, an `AutoModelForCausalLM`, and puts adapters into it if there are to be any.
 
         Raises:
-            InvalidInput: the LLM does more to its logits than its output embeddings do.
+            InvalidInput: the LLM does more to its logits than its output embeddings do, or lacks what is to be adapted.
         """
         super().__init__()
         self.perception = perception
         self.llm = llm.requires_grad_(False).eval()
         _require_plain_head(self.llm)
+        if lora:
+            adapters.adapt(self.llm, lora)
+        self._prefixes = Prefixes(self.llm)
+        self._adapted = lora is not None
 
     @classmethod
     def load(cls, config: DestaConfig, connector: Connector | None = None) -> Self:
@@ -152,13 +89,19 @@ class DestaModel(nn.Module):
             raise NotFound(f"the LLM {config.llm} cannot be loaded: {error}", "llm") from error
         encoder = AudioEncoder.load(config)
         width = llm.get_input_embeddings().weight.shape[1]
-        return cls(Perception(encoder, connector or Connector(config, encoder.encoder.config, width), dtype), llm)
+        connector = connector or Connector(config, encoder.encoder.config, width)
+        return cls(Perception(encoder, connector, dtype), llm, config.lora)
 
     def train(self, mode: bool = True) -> Self:
-        """Puts the connector in training mode; what is frozen stays in evaluation mode."""
+        """Puts what trains in training mode; what is frozen stays in evaluation mode."""
         super().train(mode)
         self.llm.eval()
+        adapters.train(self.llm, mode)
         return self
+
+    def trainable(self) -> list[nn.Parameter]:
+        """Returns the parameters that train: the connector's, then the adapters'."""
+        return [*self.perception.connector.parameters(), *adapters.tensors(self.llm).values()]
 
     def embed(self, layout: Layout, taps: Tensor) -> Tensor:
         """Returns embeddings of shape `(batch, length, llm_width)`, in the LLM's dtype, clips in their slots."""
@@ -168,42 +111,63 @@ class DestaModel(nn.Module):
     def loss(self, batch: Batch) -> tuple[Tensor, int]:
         """Returns the mean cross-entropy per answer token, in float32, and the number of those tokens.
 
-        Only positions that predict an answer token reach the output embeddings, which dominate memory and much of the
-        time of a small LLM with a large vocabulary.
+        What it leaves out changes nothing but the last bits: logits of tokens that are no answer's, padding
+        (`rectangles`), the words before the first clip, which a frozen LLM has read before (`Prefixes`), and what rows
+        about the same clip have in common (`tree`).
         """
-        layout = lay_out(batch.prompts, batch.targets)
+        # What adapters make of a prefix changes with every step; layers that forget their activations take no cache.
+        shared = 0 if self._adapted or self.llm.is_gradient_checkpointing else common_prefix(batch.prompts)
+        prefix = batch.prompts[0].ids[:shared] if shared >= LEAST_PREFIX else ()
+        prompts = [without_prefix(prompt, len(prefix)) for prompt in batch.prompts]
+        clips = batch.heard()
+        vectors = self.perception(batch.taps) if len(batch.taps) else None
+        num_queries = 0 if vectors is None else vectors.shape[1]
+        longest = max(len(row.ids) + len(target) for row, target in zip(batch.prompts, batch.targets, strict=True))
+        trees = grow(prompts, batch.targets, clips, num_queries, apart=not self._branches(longest))
+        losses: list[Tensor] = []
+        for rows in rectangles([each.length for each in trees]):
+            few = [trees[row] for row in rows]
+            numbers = torch.tensor([clip for each in few for clip in each.clips], dtype=torch.long)
+            heard = vectors[numbers.to(vectors.device)] if vectors is not None and len(numbers) else None
+            losses.append(self._summed_loss(prefix, tree.lay_out(few), heard))
+        num_tokens = sum(map(len, batch.targets))
+        return torch.stack(losses).sum() / num_tokens, num_tokens
+
+    forward = loss
+    """What a wrapper such as DistributedDataParallel calls."""
+
+    def _branches(self, longest: int) -> bool:
+        """Says whether the LLM takes a mask of ours: its windows, which the mask knows nothing of, must hold a row."""
+        settings = self.llm.config.get_text_config()
+        window = getattr(settings, "sliding_window", None)
+        return settings._attn_implementation in ("sdpa", "eager") and (not window or longest <= window)
+
+    def _summed_loss(self, prefix: tuple[int, ...], forest: Forest, vectors: Tensor | None) -> Tensor:
+        labels = forest.layout.labels
         # Found on the CPU, where the layout is: on a GPU it would wait for the device.
-        rows, columns = (layout.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
-        labels = layout.labels[rows, columns + 1]
-        embeddings = self.embed(layout, batch.taps)
-        hidden = self.llm.get_decoder()(inputs_embeds=embeddings, use_cache=False).last_hidden_state
-        logits = self.llm.get_output_embeddings()(hidden[rows.to(hidden.device), columns.to(hidden.device)])
-        return cross_entropy(logits.float(), labels.to(logits.device)), len(labels)
+        rows, columns = (labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
+        wanted = labels[rows, columns + 1]
+        embeddings = embed(self.llm.get_input_embeddings(), forest.layout, vectors)
+        options: dict[str, Any] = {}
+        if prefix:
+            options["past_key_values"] = self._prefixes.after(prefix, len(embeddings))
+        if not forest.plain:
+            options["attention_mask"] = forest.mask(len(prefix), embeddings.dtype, embeddings.device)
+            options["position_ids"] = (len(prefix) + forest.positions).to(embeddings.device)
+        output = self.llm.get_decoder()(inputs_embeds=embeddings, use_cache=bool(prefix), **options)
+        hidden: Tensor = output.last_hidden_state
+        picked = hidden[rows.to(hidden.device), columns.to(hidden.device)]
+        return answer_loss(picked, self.llm.get_output_embeddings(), wanted.to(hidden.device))
 
     @torch.no_grad()
     def generate(self, prompts: Sequence[Spliced], taps: Tensor, *, eos: int, max_new_tokens: int) -> list[list[int]]:
         """Returns the greedy answer to each prompt, without its end token. It is the reference for the served model.
 
-        An answer ends at `eos`, the tokenizer's, or at an end token of the LLM's own generation settings.
+        See `earwitness.desta.greedy`.
         """
         layout = lay_out(prompts, left=True)
-        own = self.llm.generation_config.eos_token_id
-        stops = {eos, *(own if isinstance(own, list) else [] if own is None else [own])}
-        # A model's own settings would fill in what is left unset, such as Qwen2.5's repetition penalty.
-        greedy = GenerationConfig(
-            do_sample=False,
-            num_beams=1,
-            temperature=1.0,
-            top_p=1.0,
-            repetition_penalty=1.0,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=sorted(stops),
-            pad_token_id=eos,
-        )
         embeddings = self.embed(layout, taps)
-        mask = layout.mask.to(embeddings.device)
-        answers = self.llm.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=greedy)
-        return [list(takewhile(lambda token: token not in stops, answer)) for answer in answers.tolist()]
+        return answers(self.llm, embeddings, layout.mask, eos=eos, max_new_tokens=max_new_tokens)
 
 
 @torch.no_grad()

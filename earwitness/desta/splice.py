@@ -24,6 +24,10 @@ from earwitness.desta.config import DestaConfig
 from earwitness.errors import InvalidInput
 
 MARK = "<|AUDIO|>"
+PLACEHOLDERS = ("<|reserved_special_token_87|>", "<|video_pad|>", "<|dummy_86|>", "<|extra_id_0|>")
+"""Tokens that no conversation holds, one of which fills a slot where the LLM has it: Llama 3's and Qwen's are those of
+kehanlu/DeSTA2.5-Audio and its fork by voidful; Phi-4's and OLMo's are spare ones of their tokenizers. Phi-4-mini has
+none, and its end of sequence, which ends no turn, stands in."""
 
 _CLIP = re.compile(f"{OPEN}clip([0-9]+){CLOSE}")
 
@@ -44,7 +48,7 @@ class Spliced:
     """A prompt: token ids, and where the vectors of each clip go."""
 
     ids: tuple[int, ...]
-    """The positions of a slot hold a filler id, which never reaches the LLM."""
+    """The positions of a slot hold a placeholder, which never reaches the LLM."""
     slots: tuple[int, ...]
     """The first position of each clip's slot, in the order of the clips."""
 
@@ -58,6 +62,7 @@ class Splicer:
         self._script = Script(tokenizer)
         self._config = config
         self._eos = int(tokenizer.eos_token_id)
+        self._placeholder = placeholder(tokenizer)
         start, end = re.escape(config.start_marker), re.escape(config.end_marker)
         self._mark = re.compile(f"(?:{start})?{re.escape(MARK)}(?:{end})?")
 
@@ -114,7 +119,7 @@ class Splicer:
             ids += self._script.encode(text)
             if number is not None:
                 slots[number] = len(ids)
-                ids += [self._eos] * self._config.num_queries
+                ids += [self._placeholder] * self._config.num_queries
                 ids += self._encode_transcript(transcripts[number])
         for audio in range(len(transcripts)):
             times = pieces[1::2].count(str(audio))
@@ -125,3 +130,9 @@ class Splicer:
     def _encode_transcript(self, transcript: str) -> list[int]:
         spoken = self._script.encode_data(transcript if transcript.strip() else " ")
         return spoken[: self._config.max_transcript_tokens]
+
+
+def placeholder(tokenizer: Tokenizer) -> int:
+    """Returns the id that fills slots: the first of `PLACEHOLDERS` that the LLM has, else its end of sequence."""
+    spare = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
+    return next((spare[token] for token in PLACEHOLDERS if token in spare), int(tokenizer.eos_token_id))

@@ -7,7 +7,7 @@ neither sound nor models.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from earwitness.errors import InvalidInput
@@ -35,12 +35,13 @@ def whole_seconds(seconds: float) -> int:
     return math.floor(seconds + 0.5)
 
 
-def describe(events: Iterable[Event]) -> str:
+def describe(events: Iterable[Event], *, exact: bool = True) -> str:
     """Returns the events one a line, with times in whole seconds.
 
-    Raises InvalidInput for an event that would not read back as itself, such as one with a parenthesis in an attribute.
+    Raises InvalidInput for times out of order and, unless `exact` is off, for an event that would not read back as
+    itself, such as one with a parenthesis in an attribute. A line break becomes a blank where it is off.
     """
-    return "\n".join(_line(event) for event in events)
+    return "\n".join(_line(event, exact=exact) for event in events)
 
 
 def parse(description: str) -> tuple[Event, ...]:
@@ -57,14 +58,28 @@ def parse(description: str) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def _line(event: Event) -> str:
+def attributes_of(description: str) -> Iterator[tuple[str, str]]:
+    """Yields the attributes of a description of any origin; its lines of another form have none."""
+    for line in description.split("\n"):
+        event = _read(line)
+        if event is not None:
+            yield from event.attributes.items()
+
+
+def _line(event: Event, *, exact: bool) -> str:
+    if not 0 <= event.start_s <= event.end_s:
+        raise InvalidInput(
+            f"{event.start_s:g} s to {event.end_s:g} s is no time", "event", "order the times, from 0 on"
+        )
     start_s, end_s = whole_seconds(event.start_s), whole_seconds(event.end_s)
     labels = ", ".join(f"{key}: {value}" if value else key for key, value in event.attributes.items())
     parts = [f"[{_clock(start_s)}-{_clock(end_s)}]", event.transcript, f"({labels})" if labels else ""]
     line = " ".join(part for part in parts if part)
+    if not exact:
+        return " ".join(line.split())
     expected = Event(start_s=start_s, end_s=end_s, transcript=event.transcript, attributes=dict(event.attributes))
-    if not 0 <= event.start_s <= event.end_s or _read(line) != expected:
-        remedy = "order the times; keep parentheses, commas, colons and line breaks out of attributes"
+    if _read(line) != expected:
+        remedy = "keep parentheses, commas, colons and line breaks out of attributes"
         raise InvalidInput(f"{line!r} would not read back", "event", remedy)
     return line
 

@@ -1,38 +1,29 @@
-"""The training loop: only the connector learns, step by step, to make the backbone say its own targets.
+"""The training loop: steps, their curve, checkpoints, and where a killed run goes on. Heavy: imports torch.
 
-Each step seeds its own randomness, so a run that was killed and goes on from a saved state has the losses of one that
-was not. Heavy: imports torch.
+A run that goes on from a checkpoint has the losses of one that was never interrupted, step by step.
 """
 
 import hashlib
 import json
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-from earwitness.desta import checkpoint
+from earwitness.desta import adapters, checkpoint
 from earwitness.desta.config import DestaConfig
 from earwitness.desta.model import DestaModel
-from earwitness.errors import EngineFailure, InvalidInput
+from earwitness.errors import InvalidInput
+from services.trainer import curve as curves
 from services.trainer.config import TrainConfig
 from services.trainer.curve import Curve, Point
-from services.trainer.examples import Ears, Example, batch_of, order
-from services.trainer.state import TrainState
+from services.trainer.examples import Data
+from services.trainer.learner import Trainer
+from services.trainer.mirror import Mirror
+from services.trainer.state import Reached, TrainState
+from services.trainer.world import World
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Data:
-    """What is learned from, and what is only measured on."""
-
-    train: Sequence[Example]
-    held_out: Sequence[Example]
+__all__ = ["Data", "train"]
 
 
 def train(
@@ -41,87 +32,72 @@ def train(
     config: TrainConfig,
     desta: DestaConfig,
     folder: Path,
-    extra: dict[str, object],
+    card: Mapping[str, object],
     on_step: Callable[[Point], None] = lambda point: None,
+    *,
+    on_checkpoint: Callable[[int, Path], None] = lambda step, place: None,
+    world: World | None = None,
 ) -> Path:
-    """Trains to the end, from a saved state if there is one, and returns the checkpoint's folder.
+    """Trains to the end, from a checkpoint if there is one, and returns the final checkpoint's folder.
 
-    `extra` says what the run is made of: only a state of the same goes on, and the checkpoint carries it. Writes
-    `curve.jsonl`, `state/` and at last `checkpoint/` below `folder`. Raises InvalidInput without examples,
-    EngineFailure for a loss that is not finite.
+    `card` says what the run is made of, under `run` its name: only a checkpoint of the same name goes on, and every one
+    carries it. Writes `curve.jsonl`, `checkpoints/` and at last `checkpoint/` below `folder`, which all workers see.
+    Raises InvalidInput without examples, EngineFailure for a bad step, see `TrainConfig.on_bad_step`.
     """
+    world = world or World()
     if not data.train:
         raise InvalidInput(
             "there is no row to train on", "train", "distil more, or raise the token limit of the targets"
         )
-    model.train()
+    weights = {"encoder": desta.encoder, "weights": card.get("weights")}
+    trainer = Trainer(model, data, config, world, cache=folder / "encoder-cache", of=weights)
+    state = _state(model, config, desta, folder, str(card.get("run") or _digest(card)))
     connector = model.perception.connector
-    optimizer = torch.optim.AdamW(
-        connector.parameters(), lr=config.learning_rate, betas=config.betas, weight_decay=config.weight_decay
-    )
-    ears = Ears(model.perception.encoder, config.encoder_cache_gib)
-    shape: Any = model.perception.encoder.encoder.config
-    place = folder / "state" / _digest(extra)
-    state = TrainState(place, desta, shape, model.llm.get_input_embeddings().weight.shape[1])
-    step = state.resume(connector, optimizer)
-    curve = Curve(folder / "curve.jsonl", last_step=step)
-    if step == 0:
-        curve.add(on_step, Point(step=0, held_out=held_out_loss(model, data.held_out, ears, config.batch_size)))
-    batches = islice(order(len(data.train), config.batch_size, config.seed), step, config.steps)
-    for step, indices in enumerate(batches, start=step + 1):  # noqa: B020 (counts on from the saved step)
-        started = time.monotonic()
-        loss, tokens = _step(model, optimizer, [data.train[index] for index in indices], ears, config, step)
-        point = Point(step=step, loss=loss, tokens=tokens, seconds=time.monotonic() - started)
-        if step % config.held_out_every == 0 or step == config.steps:
-            point = replace(point, held_out=held_out_loss(model, data.held_out, ears, config.batch_size))
-        curve.add(on_step, point)
-        if step % config.save_every == 0 and step < config.steps:
-            state.save(step, connector, optimizer)
-    checkpoint.save(folder / "checkpoint", connector, desta, {**extra, "steps": config.steps})
+    # The first worker looks, and fetches what only the mirror has: all must go on from the same step.
+    step = world.agree(state.newest() if world.leads else 0)
+    state.resume(connector, trainer.optimizer, llm=model.llm, step=step)
+    trainer.judge.recall(curves.read(state.curve(step)) if step else [])
+    curve = Curve(folder / "curve.jsonl", last_step=step, fallback=state.curve(step)) if world.leads else None
+
+    for point in _points(trainer, step):
+        if curve:
+            curve.add(on_step, point)
+            if point.step and (point.step % config.save_every == 0 or point.step == config.steps):
+                after = trainer.batches.position(point.step + 1)
+                reached = Reached(step=point.step, next=after, held_out=point.held_out)
+                place = state.save(reached, connector, trainer.optimizer, card, llm=model.llm, curve=curve.path)
+                on_checkpoint(point.step, place)
+    trainer.ears.close()
+    if world.leads:
+        adapter = adapters.tensors(model.llm)
+        checkpoint.save(folder / "checkpoint", connector, desta, {**card, "step": config.steps}, adapter=adapter)
+    world.agree(config.steps)  # nobody leaves before the last file is there
     return folder / "checkpoint"
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Returns the rate of a step, counted from 1: a linear warm-up, then a cosine to zero at the last step."""
-    if step <= config.warmup_steps:
-        return config.learning_rate * step / config.warmup_steps
-    share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+def _points(trainer: Trainer, reached: int) -> Iterator[Point]:
+    """Makes the steps after the one that is reached; of all workers alike."""
+    config = trainer.config
+    if reached == 0:
+        yield Point(step=0, held_out=trainer.held_out())
+    for step in range(reached + 1, config.steps + 1):
+        point = trainer.step(step)
+        if step % config.held_out_every == 0 or step == config.steps:
+            point = replace(point, held_out=trainer.held_out())
+        yield point
 
 
-def _digest(extra: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(extra, sort_keys=True).encode()).hexdigest()[:12]
+def _state(model: DestaModel, config: TrainConfig, desta: DestaConfig, folder: Path, run: str) -> TrainState:
+    shape: Any = model.perception.encoder.encoder.config
+    return TrainState(
+        folder / "checkpoints" / run,
+        desta,
+        shape,
+        model.llm.get_input_embeddings().weight.shape[1],
+        keep_last=config.keep_last,
+        mirror=Mirror.at(config.mirror, config.s3_endpoint, run) if config.mirror else None,
+    )
 
 
-@torch.no_grad()
-def held_out_loss(model: DestaModel, examples: Sequence[Example], ears: Ears, batch_size: int) -> float | None:
-    """Returns the mean loss per answer token over examples, without dropout; None without examples."""
-    model.eval()
-    total, tokens = 0.0, 0
-    for start in range(0, len(examples), batch_size):
-        loss, count = model.loss(batch_of(examples[start : start + batch_size], ears))
-        total, tokens = total + float(loss) * count, tokens + count
-    model.train()
-    return total / tokens if tokens else None
-
-
-def _step(
-    model: DestaModel,
-    optimizer: torch.optim.Optimizer,
-    examples: Sequence[Example],
-    ears: Ears,
-    config: TrainConfig,
-    step: int,
-) -> tuple[float, int]:
-    """Makes one optimiser step; returns the loss in nats per answer token, and the number of those tokens."""
-    torch.manual_seed(config.seed * 1_000_003 + step)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(config, step)
-    loss, tokens = model.loss(batch_of(examples, ears))
-    if not torch.isfinite(loss):
-        raise EngineFailure(f"the loss of step {step} is {float(loss)}", "learning_rate", "lower it, or warm up longer")
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.perception.connector.parameters(), config.clip_norm)
-    optimizer.step()
-    return loss.item(), tokens
+def _digest(card: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:12]

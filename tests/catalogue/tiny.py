@@ -56,21 +56,29 @@ PECULIAR: dict[str, dict[str, Any]] = {
 
 
 def tokenizer(folder: Path) -> Any:
+    """Trains a tokenizer on `WORDS` with `SPECIALS` and `TEMPLATE`, saves it in the folder and returns it."""
+    return trained(SPECIALS, folder, TEMPLATE, eos=EOS, pad=PAD)
+
+
+def trained(
+    specials: tuple[str, ...], folder: Path, template: str, *, eos: str, pad: str, bos: str | None = None
+) -> Any:
     """Trains a tokenizer on `WORDS`, saves it in the folder and returns it. Its alphabet is ASCII, so that no greedy
     text ends within a character.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    trained = Tokenizer(models.BPE())
-    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trained.decoder = decoders.ByteLevel()
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
     alphabet = [letter for letter in pre_tokenizers.ByteLevel.alphabet() if letter.isascii()] + ["Ġ", "Ċ"]
     trainer = trainers.BpeTrainer(
-        vocab_size=256, special_tokens=list(SPECIALS), initial_alphabet=alphabet, show_progress=False
+        vocab_size=256, special_tokens=list(specials), initial_alphabet=alphabet, show_progress=False
     )
-    trained.train_from_iterator([WORDS], trainer)
-    made = PreTrainedTokenizerFast(tokenizer_object=trained, eos_token=EOS, pad_token=PAD, chat_template=TEMPLATE)
+    core.train_from_iterator([WORDS], trainer)
+    ends = {"eos_token": eos, "pad_token": pad} | ({"bos_token": bos} if bos else {})
+    made = PreTrainedTokenizerFast(tokenizer_object=core, chat_template=template, **ends)
     made.save_pretrained(folder)
     return made
 

@@ -1,5 +1,6 @@
 """Tiny models of the real architectures, a corpus of noises, and targets about it."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -18,8 +19,7 @@ from services.llm.config import LlmConfig
 from services.llm.engine import EchoTextEngine
 from services.llm.servicer import LlmServicer
 from services.trainer.config import TrainConfig
-from services.trainer.examples import examples_from
-from services.trainer.loop import Data
+from services.trainer.examples import Data, examples_from
 from services.trainer.manifest import Sample, Split
 from services.trainer.rows import SYSTEM, Row, RowAudio, RowMessage
 from tests.earwitness.desta.conftest import (
@@ -124,7 +124,7 @@ def settings(**changed) -> TrainConfig:
 
 
 class Teacher(EchoTextEngine):
-    """Answers with a number of the words it was told last; remembers what it was asked."""
+    """Says of everything that it hears another sound, by what it was told and the seed; remembers what it was asked."""
 
     def __init__(self, delay_s: float = 0.0) -> None:
         super().__init__(LlmConfig(engine="echo", echo_delay_s=delay_s))
@@ -133,17 +133,26 @@ class Teacher(EchoTextEngine):
         """Answers are cut at the limit where the description holds one of these and the limit is below 100."""
         self.silent: tuple[str, ...] = ()
         """Answers are blank where the description holds one of these."""
+        self.says: dict[str, str] = {}
+        """What is answered where the description holds a key of these."""
 
     async def generate(self, turns, sampling, *, thinking) -> Generation:
         generation = await super().generate(turns, sampling, thinking=thinking)
-        if turns[-1].content == "Hello":  # the first health check's
+        told = turns[-1].content
+        if told == "Hello":  # the first health check's
             return generation
         self.asked.append(tuple(turns))
-        if any(text in turns[-1].content for text in self.silent):
+        if any(text in told for text in self.silent):
             return replace(generation, text=" \n")
-        if sampling.max_tokens < 100 and any(text in turns[-1].content for text in self.cut):
+        if sampling.max_tokens < 100 and any(text in told for text in self.cut):
             return replace(generation, finish_reason="length")
-        return replace(generation, text=f" {generation.text}\n")
+        said = next((answer for text, answer in self.says.items() if text in told), heard(told, sampling.seed))
+        return replace(generation, text=f" {said}\n")
+
+
+def heard(told: str, seed: int) -> str:
+    """What a teacher answers."""
+    return f"I hear sound number {zlib.crc32(told.encode())} of {seed}."
 
 
 @pytest.fixture

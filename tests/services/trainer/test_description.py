@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earwitness.errors import InvalidInput
-from services.trainer.description import Event, describe, parse
+from services.trainer.description import Event, attributes_of, describe, parse
 
 WORDS = st.from_regex(r"[A-Za-z][A-Za-z' -]{0,20}[A-Za-z]", fullmatch=True)
 SENTENCES = st.from_regex(r"[A-Z][a-z]+( [a-z()',:]+){0,8}[.?!]", fullmatch=True)
@@ -53,8 +53,6 @@ def test_what_is_described_reads_back(heard):
 @pytest.mark.parametrize(
     "event",
     [
-        Event(start_s=2, end_s=1),
-        Event(start_s=-1, end_s=1),
         Event(start_s=0, end_s=1, transcript="two\nlines"),
         Event(start_s=0, end_s=1, transcript=" blanks "),
         Event(start_s=0, end_s=1, transcript="he left (at last)"),
@@ -73,3 +71,20 @@ def test_what_would_not_read_back_is_refused(event):
 def test_another_form_is_no_description(line):
     with pytest.raises(InvalidInput, match="no line of a description"):
         parse(line)
+
+
+@pytest.mark.parametrize("event", [Event(start_s=2, end_s=1), Event(start_s=-1, end_s=1)])
+def test_times_go_forward_from_0(event):
+    for exact in (True, False):
+        with pytest.raises(InvalidInput, match="is no time"):
+            describe([event], exact=exact)
+
+
+def test_metadata_of_others_is_described_as_it_is():
+    said = Event(start_s=0, end_s=2, transcript="he left\n(at last)", attributes={"Genre": "hip hop, rap"})
+    assert describe([said], exact=False) == "[00:00-00:02] he left (at last) (Genre: hip hop, rap)"
+
+
+def test_attributes_are_found_in_what_can_be_read():
+    description = "[00:00-00:02] Hi. (Gender: Male, Pitch: Low)\na line of another form\n[00:02-00:03] (rain)"
+    assert list(attributes_of(description)) == [("Gender", "Male"), ("Pitch", "Low"), ("rain", "")]

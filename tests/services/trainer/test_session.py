@@ -3,12 +3,16 @@ from dataclasses import replace
 
 import pytest
 
-from earwitness.config import to_tree
+from earwitness import models
+from earwitness.config import convert
 from earwitness.desta.checkpoint import read_card
+from earwitness.desta.config import LoraConfig
 from earwitness.errors import NotFound
 from services.trainer import rows
+from services.trainer.config import EvaluateConfig, recipe
 from services.trainer.curve import read
-from services.trainer.session import train
+from services.trainer.lineage import lineage_of
+from services.trainer.session import Job, models_of, train, tree_of
 from tests.earwitness.desta.conftest import make_llm
 from tests.services.trainer.conftest import row, settings
 
@@ -37,12 +41,14 @@ def targets(tmp_path):
     return folder
 
 
-def test_rows_and_clips_become_a_checkpoint_with_its_origin(config, targets, corpus, tmp_path, capsys):
+def test_rows_and_clips_become_a_checkpoint_with_its_origin(config, targets, corpus, tmp_path, capsys, llm_folder):
     place = train(config, targets, corpus, tmp_path / "lalm")
     card = read_card(place)
     digest = hashlib.sha256((targets / "train.jsonl").read_bytes()).hexdigest()
-    assert (card.extra["train_rows_sha256"], card.extra["steps"]) == (digest, 4)
-    assert card.extra["settings"] == to_tree(config)
+    assert (card.extra["data"]["train_rows"], card.extra["step"]) == (digest, 4)
+    assert card.extra["settings"] == recipe(config)
+    assert card.extra["weights"]["llm"] == models.fingerprint(llm_folder)
+    assert set(card.extra["code"]) == {"earwitness", "sha256", "python", "torch", "transformers"}
     assert (card.config.llm, card.config.encoder) == (config.llm, config.encoder)
     assert (card.config.num_queries, card.config.qformer_layers, card.config.dtype) == (4, 1, "float32")
     assert [point.step for point in read(tmp_path / "lalm" / "curve.jsonl")] == [0, 1, 2, 3, 4]
@@ -72,3 +78,11 @@ def test_the_same_seed_gives_the_same_model_and_another_one_another(config, targ
 def test_without_rows_there_is_nothing_to_do(config, tmp_path, corpus):
     with pytest.raises(NotFound, match=r"train\.jsonl"):
         train(config, tmp_path, corpus, tmp_path / "lalm")
+
+
+def test_a_job_reaches_another_process_as_it_is(config, targets, corpus, tmp_path):
+    evaluate = EvaluateConfig(benchmarks=("mini-mmau",))
+    changed = replace(config, evaluate=evaluate, lora=LoraConfig(rank=2), metrics_port=0)
+    card = lineage_of(changed, targets, corpus, models_of(changed)).card()
+    job = Job(config=changed, rows_folder=targets, audio_folder=corpus, out=tmp_path, card=card)
+    assert convert(Job, tree_of(job)) == job

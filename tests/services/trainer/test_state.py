@@ -6,8 +6,10 @@ import torch
 from earwitness.desta import checkpoint
 from earwitness.desta.checkpoint import fingerprint
 from earwitness.desta.connector import Connector
+from earwitness.errors import InvalidInput
 from services.trainer import state as module
-from services.trainer.state import TrainState
+from services.trainer.batches import Position
+from services.trainer.state import OPTIMIZER, Reached, TrainState, read
 from tests.services.trainer.conftest import LLM_WIDTH
 
 
@@ -32,7 +34,7 @@ def make(config, whisper):
 
 @pytest.fixture
 def open_state(config, whisper):
-    return lambda folder: TrainState(folder, config, whisper.config, LLM_WIDTH)
+    return lambda folder, **more: TrainState(folder, config, whisper.config, LLM_WIDTH, **more)
 
 
 def moments(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
@@ -45,25 +47,66 @@ def same(one, other) -> bool:
     return all(alike) and fingerprint(connector) == fingerprint(another)
 
 
+def save(state: TrainState, step: int, learned, held_out: float | None = None) -> Path:
+    """Saves the state after a step."""
+    reached = Reached(step=step, next=Position(epoch=0, batch=step), held_out=held_out)
+    return state.save(reached, *learned)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_there_is_nothing_to_resume_before_anything_is_saved(make, open_state, tmp_path):
     one, untouched = make(0), make(0)
     assert open_state(tmp_path / "state").resume(*one) == 0
     assert same(one, untouched)
 
 
-def test_the_newest_state_comes_back_whole_and_alone(make, open_state, tmp_path):
+def test_the_newest_state_comes_back_whole_among_the_last_ones(make, open_state, tmp_path):
     state = open_state(tmp_path / "state")
     for seed, step in enumerate((9, 10, 100)):
-        state.save(step, *make(seed))
+        save(state, step, make(seed))
     other = make(7)
     assert open_state(tmp_path / "state").resume(*other) == 100
     assert same(other, make(2))
-    assert [path.name for path in (tmp_path / "state").iterdir()] == ["step-00000100"]
+    assert names(tmp_path / "state") == ["step-00000010", "step-00000100"]
+
+
+def test_the_best_state_by_the_held_out_loss_is_kept_beside_the_last_ones(make, open_state, tmp_path):
+    state, learned = open_state(tmp_path / "state"), make(0)
+    for step, held_out in enumerate((3.0, 1.0, 2.0, None, 1.5, 1.0, 4.0, 4.0), start=1):
+        save(state, step, learned, held_out)
+        if step == 5:
+            assert names(tmp_path / "state") == ["step-00000002", "step-00000004", "step-00000005"]
+    assert names(tmp_path / "state") == ["step-00000006", "step-00000007", "step-00000008"]
+    assert state.best() == tmp_path / "state" / "step-00000006"
+
+
+def test_a_state_is_a_checkpoint_that_can_be_served_and_says_where_it_stands(make, open_state, tmp_path, whisper):
+    learned, curve = make(0), tmp_path / "curve.jsonl"
+    curve.write_text("{}\n")
+    reached = Reached(step=7, next=Position(epoch=1, batch=2), held_out=0.5)
+    place = open_state(tmp_path / "state").save(reached, *learned, {"run": "abc"}, curve=curve)
+    assert names(place) == sorted(["config.json", "curve.jsonl", "model.safetensors", OPTIMIZER, "state.json"])
+    assert checkpoint.read_card(place).extra == {"run": "abc", "step": 7}
+    assert fingerprint(checkpoint.load_connector(place, whisper.config, LLM_WIDTH)) == fingerprint(learned[0])
+    assert read(place) == reached
+
+
+def test_a_damaged_state_is_named(make, open_state, tmp_path):
+    state = open_state(tmp_path / "state")
+    place = save(state, 3, make(0))
+    whole = (place / OPTIMIZER).read_bytes()
+    (place / OPTIMIZER).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidInput, match="damaged") as caught:
+        state.resume(*make(1))
+    assert caught.value.field == str(place / OPTIMIZER)
 
 
 def test_a_resumed_connector_still_trains(make, open_state, tmp_path):
     state = open_state(tmp_path / "state")
-    state.save(1, *make(0))
+    save(state, 1, make(0))
     connector, optimizer = make(1)
     connector.train()
     state.resume(connector, optimizer)
@@ -91,7 +134,7 @@ def operations(monkeypatch) -> tuple[list[str], list[int | None]]:
     spy(Path, "rename")
     spy(Path, "write_text")
     spy(checkpoint, "save_file")
-    spy(module.torch, "save")
+    spy(module, "save_file")
     spy(module.os, "fsync")
     spy(module.shutil, "rmtree")
     return done, crash_at
@@ -101,20 +144,20 @@ def test_a_crash_at_any_moment_leaves_the_old_state_or_the_new_one(make, open_st
     old, new, newest = make(0), make(1), make(2)
     crashes = 0
     for moment in range(100):
-        state = open_state(tmp_path / str(moment))
-        state.save(1, *old)
+        state = open_state(tmp_path / str(moment), keep_last=1)
+        save(state, 1, old)
         with monkeypatch.context() as patch:
             done, crash_at = operations(patch)
             crash_at[0] = moment
             try:
-                state.save(2, *new)
-                assert {"save", "rename", "rmtree"} <= set(done)
+                save(state, 2, new)
+                assert {"save_file", "rename", "rmtree"} <= set(done)
                 break
             except CrashError:
                 crashes += 1
         found = make(7)
         assert same(found, {1: old, 2: new}[state.resume(*found)])
-        state.save(3, *newest)
+        save(state, 3, newest)
         assert (state.resume(*found), same(found, newest)) == (3, True)
-        assert [path.name for path in (tmp_path / str(moment)).iterdir()] == ["step-00000003"]
+        assert names(tmp_path / str(moment)) == ["step-00000003"]
     assert crashes >= 8

@@ -1,0 +1,63 @@
+"""An exported model in the LALM service's engine: the greedy text about a clip is that of the checkpoint, adapters and
+all.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from earwitness.audio import Clip
+from earwitness.desta.config import DestaConfig, LoraConfig
+from earwitness.desta.splice import MARK, Message, Splicer
+from earwitness.engines.options import VllmOptions
+from earwitness.sampling import Sampling
+from services.lalm.config import LalmConfig
+from services.lalm.engine import ClipIn, open_engine
+from services.trainer.export.folder import export
+from tests.catalogue import families, hearing, tiny
+
+pytestmark = pytest.mark.catalogue
+
+MESSAGES = [Message(role="user", content=f"{MARK}\n\nWhat do you hear?", audios=("clip",))]
+TOKENS = 16
+
+
+@pytest.mark.parametrize("name", ["Llama-3.1-8B", "Phi-4-mini-4B"])
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=4)], ids=["plain", "with adapters"])
+async def test_the_service_says_what_the_checkpoint_does(
+    name: str, lora: LoraConfig | None, tmp_path: Path, speech_clip: tuple[Clip, str]
+) -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from earwitness.desta import adapters, checkpoint
+    from earwitness.desta.connector import Connector
+    from earwitness.desta.model import DestaModel
+
+    encoder, llm = tmp_path / "encoder", tmp_path / "llm"
+    whisper = hearing.whisper(encoder)
+    families.model(name, llm)
+    config = DestaConfig(encoder=str(encoder), llm=str(llm), num_queries=8, qformer_layers=1, intermediate_width=64)
+    config = replace(config, lora=lora)
+    torch.manual_seed(0)
+    model = DestaModel.load(config, Connector(config, whisper.config, tiny.SMALL["hidden_size"])).eval()
+    values = adapters.tensors(model.llm)
+    for value in values.values():
+        value.data.normal_(std=0.1)
+    checkpoint.save(tmp_path / "checkpoint", model.perception.connector, config, {}, adapter=values)
+    folder = export(tmp_path / "checkpoint", tmp_path / "exported")
+    clip, words = speech_clip
+    tokenizer = AutoTokenizer.from_pretrained(llm)
+    prompt = Splicer(tokenizer, config).splice(MESSAGES, [words])
+    taps = model.perception.hear([clip.samples])
+    (ids,) = model.generate([prompt], taps, eos=tokenizer.eos_token_id, max_new_tokens=TOKENS)
+    engine = open_engine(
+        LalmConfig(checkpoint=folder, vllm=VllmOptions(max_model_len=tiny.CONTEXT // 2, max_num_seqs=4))
+    )
+    try:
+        heard = [ClipIn(clip=clip, transcript=words)]
+        answer, _ = await engine.listen(MESSAGES, heard, Sampling(max_tokens=TOKENS), thinking=False)
+    finally:
+        engine.stop()
+    assert answer.text == tokenizer.decode(ids, skip_special_tokens=True) != ""
