@@ -29,15 +29,32 @@ demo: $(VENV)/.ready ## set up, run the whole experiment, show its report (again
 
 .PHONY: test
 test: setup ## set up and pass the tests (under ten minutes on two cores)
+	$(BIN)/python -m tools.helm
 	$(BIN)/python -m pytest
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no model
-	$(BIN)/python -m pytest -m "not models and not catalogue"
+	$(BIN)/python -m pytest -m "not models and not catalogue and not cluster and not browser"
 
 .PHONY: test-models
 test-models: setup ## a tiny model of every architecture in the real engines (15 minutes)
 	$(BIN)/python -m pytest -m catalogue
+
+.PHONY: test-clients
+test-clients: setup ## lm-eval and inspect-ai, unchanged, against the OpenAI-compatible HTTP (4 minutes)
+	EARWITNESS_CLIENTS_BIN="$$($(BIN)/python -m tools.bench.rivals)" $(BIN)/python -m pytest tests/services/llm/clients
+
+REGISTRY ?=
+STACK ?= cpu
+.PHONY: images push
+images: setup ## build the container images (REGISTRY=..., STACK=cpu|gpu)
+	$(BIN)/python -m tools.images build --registry "$(REGISTRY)" --stack $(STACK)
+push: images ## build and push them
+	$(BIN)/python -m tools.images push --registry "$(REGISTRY)" --stack $(STACK)
+
+.PHONY: test-cluster
+test-cluster: setup ## a release on the cluster that the current kubeconfig names
+	$(BIN)/python -m pytest -s -m cluster tests/cluster
 
 .PHONY: bench-fanout
 bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from earwitness import __version__
 from earwitness.errors import EarwitnessError
-from services.cli import call, demo, models, serve
+from services.cli import call, demo, jobs, models, serve
 from services.evaluator import commands as evaluator
 from services.trainer import commands as trainer
 
@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"earwitness {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, serve, call, evaluator, trainer, models):
+    for module in (demo, serve, call, evaluator):
         module.register(commands)
+    jobs.register(trainer.register(commands))
+    models.register(commands)
     return top

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EngineFailure, InvalidInput, NotFound, NotReady
+from services.evaluator.sweep.cluster import add_cluster, attended, fleet_of
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from rich.console import Console
 
+    from earwitness.fleet import Fleet
     from services.evaluator.cost import Prices
     from services.evaluator.items import Benchmark
     from services.evaluator.session import Session
@@ -36,6 +40,7 @@ def register(commands: Any) -> None:
     sweep.add_argument("--prices", type=Path, metavar="FILE", help="prices of your own, in the form of prices.yaml")
     sweep.add_argument("--max-cost", type=float, metavar="USD", help="stop before this start costs more")
     sweep.add_argument("--max-hours", type=float, metavar="H", help="stop before this start takes longer")
+    add_cluster(sweep)
     sweep.set_defaults(execute=execute_sweep)
 
 
@@ -61,7 +66,9 @@ def execute_sweep(options: argparse.Namespace) -> None:
     if options.show:
         console.out(file.read_text(), end="", highlight=False)
         return
-    sweep = read.read(file, [*options.set, *([f"out={options.out}"] if options.out else [])])
+    fleet = fleet_of(options)
+    targets = asyncio.run(fleet.targets()) if fleet else {}
+    sweep = read.read(file, [*options.set, *([f"out={options.out}"] if options.out else [])], targets)
     lattice, prices = multiply(sweep, _load), Prices.load(options.prices)
     if not lattice.cells:
         outlook.show(lattice, {}, console)
@@ -73,7 +80,7 @@ def execute_sweep(options: argparse.Namespace) -> None:
         return
     limits = Limits(max_usd=options.max_cost, max_hours=options.max_hours)
     meter = Meter(lattice=lattice, limits=limits, estimates=estimates, prices=prices, brake=Brake())
-    _conclude(eventloop.run(_run(folder, meter, console)), lattice, prices, console)
+    _conclude(eventloop.run(_run(folder, meter, console, fleet)), lattice, prices, console)
 
 
 def _load(choice: "BenchmarkChoice") -> "Benchmark":
@@ -85,7 +92,7 @@ def _load(choice: "BenchmarkChoice") -> "Benchmark":
         raise type(error)(error.message, f"benchmarks: {choice.name}: {error.field}", error.remedy) from None
 
 
-async def _run(folder: "Folder", meter: "Meter", console: "Console") -> "Outcome":
+async def _run(folder: "Folder", meter: "Meter", console: "Console", fleet: "Fleet | None") -> "Outcome":
     from services.evaluator.clips import ClipStore
     from services.evaluator.ledger import Ledger
     from services.evaluator.plan import Targets
@@ -101,9 +108,10 @@ async def _run(folder: "Folder", meter: "Meter", console: "Console") -> "Outcome
     ledger = Ledger(sweep.ledger) if sweep.ledger else Ledger.at(sweep.out / "ledger.sqlite")
     clips = ClipStore()
 
-    def open_session(backbone: "Backbone", captioner: "Captioner | None") -> "Session":
+    def open_session(backbone: "Backbone", captioner: "Captioner | None") -> "AbstractAsyncContextManager[Session]":
         targets = Targets(llm=backbone.llm, captioner=captioner.target if captioner else "", lalm=backbone.lalm)
-        return Session(ledger=ledger, folder=sweep.out, targets=targets, clips=clips, stop=meter.brake.event)
+        session = Session(ledger=ledger, folder=sweep.out, targets=targets, clips=clips, stop=meter.brake.event)
+        return attended(session, fleet, targets)
 
     def interrupt() -> None:
         """Once is a wish, twice an order."""

@@ -35,8 +35,8 @@ def find(name: str) -> Path:
     raise NotFound(f"there is no sweep file {name}", "file", f"give a path, or one of {', '.join(bundled)}")
 
 
-def read(file: Path, settings: Iterable[str] = ()) -> Sweep:
-    """Returns the sweep in a YAML file, changed by `key=value` settings.
+def read(file: Path, settings: Iterable[str] = (), targets: Mapping[str, str] | None = None) -> Sweep:
+    """Returns the sweep in a YAML file, changed by `key=value` settings; `targets` stand above the file's own.
 
     Raises UnknownKey for a key that does not exist, InvalidInput for a value that cannot be, NotFound for a prompt
     template that does not exist.
@@ -45,6 +45,8 @@ def read(file: Path, settings: Iterable[str] = ()) -> Sweep:
     for key in ("name", "backbones", "benchmarks"):
         if key not in tree:
             raise InvalidInput("is missing", key, f"see {BUNDLED.name}/mini.yaml, or `earwitness sweep mini --show`")
+    if targets:
+        tree["targets"] = {**(tree.get("targets") or {}), **targets}
     if isinstance(tree.get("seeds"), list):
         tree.setdefault("samples", len(tree["seeds"]))
     for key in _NAMED:
