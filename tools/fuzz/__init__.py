@@ -1,0 +1,1 @@
+"""Trials by nonsense: what must hold whatever is sent."""

@@ -1,0 +1,1 @@
+"""Model services as processes of their own, for benchmarks and trials."""
