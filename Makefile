@@ -60,6 +60,24 @@ test-cluster: setup ## a release on the cluster that the current kubeconfig name
 bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)
 	$(BIN)/python -m tools.bench.fanout --out docs/benchmarks/fanout.md
 
+.PHONY: bench-cascade
+bench-cascade: setup ## figures: clips/s from store to wire, a cascade beside its slower stage (3 minutes)
+	$(BIN)/python -m tools.bench.cascade --out docs/benchmarks/cascade.md
+
+.PHONY: bench-serving
+bench-serving: setup ## figures: Ray Serve beside vLLM's own offline engine, and beside bare gRPC
+	$(BIN)/python -m tools.bench.served --out docs/benchmarks/serving.md
+
+.PHONY: bench-trainer
+bench-trainer: setup ## figures: samples/s beside a plain loop, with an ablation
+	$(BIN)/python -m tools.bench.trainer --out docs/benchmarks/trainer.md
+
+.PHONY: overfit proof-audio
+overfit: setup ## 32 clips learned by heart, to under 0.05 nats a token
+	$(BIN)/python -m tools.bench.trainer_overfit
+proof-audio: setup ## a small LALM beside itself with its audio vectors permuted
+	$(BIN)/python -m tools.bench.trainer_proof --out docs/benchmarks/audio-proof.md
+
 .PHONY: chaos-evaluator
 chaos-evaluator: setup ## runs killed at random 110 times, byte for byte the same (15 minutes; wants PostgreSQL)
 	$(BIN)/python -m tools.chaos.evaluator --out docs/benchmarks/chaos-evaluator.md
@@ -68,8 +86,20 @@ chaos-evaluator: setup ## runs killed at random 110 times, byte for byte the sam
 soak-evaluator: setup ## a million items in flat memory (20 minutes)
 	$(BIN)/python -m tools.soak.evaluator --out docs/benchmarks/soak-evaluator.md
 
+.PHONY: chaos-serving
+chaos-serving: setup ## replicas killed, rolled and overloaded under load (15 minutes)
+	$(BIN)/python -m tools.chaos.serving --out docs/benchmarks/chaos-serving.md
+
+.PHONY: chaos-trainer
+chaos-trainer: setup ## a training killed at 20 moments: the same losses
+	$(BIN)/python -m tools.chaos.trainer --out docs/benchmarks/chaos-trainer.md
+
+.PHONY: fuzz-serving
+fuzz-serving: setup ## 120,000 malformed requests and 2,000 malformed sounds (5 minutes)
+	$(BIN)/python -m tools.fuzz.serving --out docs/benchmarks/fuzz-serving.md
+
 .PHONY: chaos soak
-chaos: chaos-evaluator ## every trial by fault
+chaos: chaos-evaluator chaos-serving chaos-trainer ## every trial by fault
 soak: soak-evaluator ## every trial by size
 
 .PHONY: check
