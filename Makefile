@@ -36,6 +36,10 @@ test: setup ## set up and pass the tests (under ten minutes on two cores)
 test-fast: setup ## the tests that need no model
 	$(BIN)/python -m pytest -m "not models and not catalogue and not cluster and not browser"
 
+.PHONY: test-browser
+test-browser: setup ## the pages in Debian's chromium (two minutes)
+	$(BIN)/python -m pytest -m browser
+
 .PHONY: test-models
 test-models: setup ## a tiny model of every architecture in the real engines (15 minutes)
 	$(BIN)/python -m pytest -m catalogue

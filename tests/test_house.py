@@ -43,6 +43,7 @@ HEAVY = {
     "services/evaluator/ledger/schema.py",
     "services/evaluator/ledger/statements.py",
     "services/evaluator/ledger/store.py",
+    "services/evaluator/web/app.py",
     "services/trainer/ears.py",
     "services/trainer/examples.py",
     "services/trainer/export/standalone.py",

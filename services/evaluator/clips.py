@@ -83,6 +83,11 @@ class ClipStore:
         _write(note, json.dumps(asdict(known)).encode())
         return self._stored(known, source, status.st_mtime_ns)
 
+    def kept(self, sha256: str) -> Path | None:
+        """Returns the store's own file of a clip, None for one that it has not, or that lies where its source is."""
+        file = self._file(sha256)
+        return file if file.is_file() else None
+
     def _decoded(self, source: Path) -> _Known:
         clip = audio.read(source)
         with self._lock:

@@ -28,6 +28,14 @@ class EvaluatorConfig:
     max_watchers: int = 256
     grace_s: float = 20.0
     """For what is in flight when a run is told to end; Kubernetes kills 30 s after it has asked to terminate."""
+    web_port: int | None = None
+    """Of the pages, beside gRPC; 0 takes a free one, None serves none."""
+    web_token_file: Path | None = None
+    """Who may sign in to the pages: one token, or a callers file; None lets everybody in."""
+    web_train: tuple[Path, ...] = ()
+    """Output folders of trainings that the pages show."""
+    web_annotations: str = ""
+    """The store of annotations that the pages write to: a file, or a URL; "" for none."""
 
     def __post_init__(self) -> None:
         for name in ("at_once", "max_queued", "max_watchers"):

@@ -37,6 +37,7 @@ class Ports:
 
     grpc: int
     metrics: int
+    web: int | None = None
 
 
 @asynccontextmanager
@@ -61,7 +62,8 @@ async def serving(
         for name in ("", EvaluatorServicer.service):
             await checks.set(name, SERVING)
             stack.push_async_callback(checks.set, name, NOT_SERVING)
-        yield Ports(grpc=bound, metrics=scraped)
+        shown = None if config.web_port is None else await _show(config, config.web_port, registry, host, stack)
+        yield Ports(grpc=bound, metrics=scraped, web=shown)
 
 
 def _open(config: EvaluatorConfig) -> Ledger:
@@ -87,6 +89,22 @@ async def _start(servicer: EvaluatorServicer, checks: HealthServicer, address: s
         raise NotReady("the port is taken, or the address is not this machine's", address) from None
     await server.start()
     return server, bound
+
+
+async def _show(config: EvaluatorConfig, port: int, registry: Registry, host: str, stack: AsyncExitStack) -> int:
+    """Serves the pages until the stack is left; returns the port."""
+    from services.evaluator.web import app
+    from services.evaluator.web.config import WebConfig
+    from services.evaluator.web.opening import opened
+
+    pages = WebConfig(
+        results=(config.out,),
+        token_file=config.web_token_file,
+        annotations=config.web_annotations,
+        train=config.web_train,
+    )
+    site, guard = await stack.enter_async_context(opened(pages, registry=registry))
+    return await stack.enter_async_context(app.serving(site, guard, host=host, port=port))
 
 
 async def _expose(metrics: Metrics, host: str, port: int, stack: AsyncExitStack) -> int:

@@ -48,5 +48,7 @@ async def _serve(options: argparse.Namespace, config: "EvaluatorConfig") -> None
     async with opened as ports:
         place = f"{options.host}:{ports.grpc}"
         print(f"the evaluator serves on {place}, metrics on http://{options.host}:{ports.metrics}/metrics", flush=True)
+        if ports.web is not None:
+            print(f"pages on http://{options.host}:{ports.web}", flush=True)
         await told.wait()
         loop.remove_signal_handler(signal.SIGINT)  # once is a wish, twice an order
