@@ -1,5 +1,6 @@
 import pytest
 
+from earwitness import wav
 from earwitness.errors import InvalidInput, NotFound, Unavailable
 from earwitness.sampling import Sampling
 from services.evaluator import service
@@ -60,9 +61,10 @@ async def test_a_result_names_the_captioner_or_the_lalm_with_its_fingerprint(ope
     assert audio.checkpoint == f"listener (echo 1, {listener.identity.fingerprint[:12]})"
 
 
-async def test_the_clips_of_all_runs_are_decoded_once(opened, clips):
+async def test_the_clips_of_all_runs_are_decoded_once_and_plain_ones_never(opened, clips):
     await three(opened, clips)
-    assert opened.clips.decoded == 4
+    plain = sum(wav.is_plain(item.audio.read_bytes()) for item in clips.items)
+    assert (plain, opened.clips.decoded) == (3, 1)
 
 
 async def test_the_text_setting_needs_no_other_service(house, open_session):
