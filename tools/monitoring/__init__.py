@@ -1,0 +1,1 @@
+"""Dashboards and what draws them: see docs/monitoring.md."""
