@@ -60,6 +60,10 @@ push: images ## build and push them
 test-cluster: setup ## a release on the cluster that the current kubeconfig names
 	$(BIN)/python -m pytest -s -m cluster tests/cluster
 
+.PHONY: monitoring
+monitoring: setup ## draw every dashboard from a real Prometheus (5 minutes; wants prometheus)
+	$(BIN)/python -m tools.monitoring.draw --with vllm trainer ray
+
 .PHONY: bench-fanout
 bench-fanout: setup ## figures: items/s beside a bare client, lm-eval and inspect-ai (20 minutes)
 	$(BIN)/python -m tools.bench.fanout --out docs/benchmarks/fanout.md

@@ -78,6 +78,8 @@ spec:
               securityContext: {{- include "earwitness.containerSecurity" $root | nindent 16 }}
               env:
                 - {name: RAY_USAGE_STATS_ENABLED, value: "0"}
+                - {name: EARWITNESS_TRAIN_METRICS_PORT, value: "9400"}
+                - {name: EARWITNESS_TRAIN_METRICS_HOST, value: "0.0.0.0"}
                 {{- include "earwitness.engineEnv" $root | nindent 16 }}
                 {{- include "earwitness.clientEnv" $root | nindent 16 }}
                 {{- with $t.pod.env }}{{ toYaml . | nindent 16 }}{{ end }}
@@ -89,6 +91,7 @@ spec:
                 - {name: dashboard, containerPort: 8265}
                 - {name: client, containerPort: 10001}
                 - {name: metrics, containerPort: 8080}
+                - {name: trainer, containerPort: 9400}
               resources:
                 {{- $resources := deepCopy $t.resources }}
                 {{- if gt (int $t.gpus) 0 }}
