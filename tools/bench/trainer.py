@@ -31,6 +31,8 @@ from tools.bench.trainer_profile import profile
 
 MAX_TOKENS = 96
 MEMORY_STEPS = 2
+ROWS = "rows"
+"""What makes the rows, and no step."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,8 @@ def main() -> None:
 
 def measure(options: Options) -> Measured:
     """Runs everything."""
+    # First: what a process has resident counts for those that it starts, until they run a program of their own.
+    resident = memory(options)
     stage = prepare(options)
     apart = batches(stage.examples, options.batch, together=False)
     together = batches(stage.examples, options.batch, together=True)
@@ -96,7 +100,7 @@ def measure(options: Options) -> Measured:
         together=race(pair, together, options.rounds),
         hearing_s=stage.hearing_s,
         curves=same,
-        memory=memory(options),
+        memory=resident,
         profile=profile(pair[-1], together[0]),
         tokens=[(len(example.prompt.ids), len(example.target)) for example in stage.examples],
         threads=options.threads,
@@ -155,9 +159,9 @@ def curves(stage: Stage, taken: Sequence[Sequence[Example]]) -> list[Curve]:
 
 
 def memory(options: Options) -> list[Memory]:
-    """Returns the greatest resident memory of both loops, each in a process of its own."""
+    """Returns the greatest resident memory of both loops, each in a process of its own, the rows being there."""
     found: list[Memory] = []
-    for name in (PLAIN, OURS):
+    for name in (ROWS, PLAIN, OURS):
         with tempfile.TemporaryDirectory() as folder:
             arguments = [sys.executable, "-m", "tools.bench.trainer", "--only", name]
             arguments += ["--work", str(options.work.absolute())]
@@ -166,12 +170,14 @@ def memory(options: Options) -> list[Memory]:
             path = {"PYTHONPATH": str(Path.cwd())}
             cost = process.run(process.Command(arguments=arguments, env=path), Path(folder))
         found.append(Memory(name=name, peak_bytes=cost.peak_rss))
-    return found
+    return found[1:]
 
 
 def _alone(options: Options) -> None:
-    """Makes two steps of one loop."""
-    stage = prepare(options, hears=options.only != PLAIN)
+    """Makes two steps of one loop, or the rows alone."""
+    stage = prepare(options, hears=options.only == OURS)
+    if options.only == ROWS:
+        return
     (loop,) = [loop for loop in loops(stage.parts.model, DEBUG, stage.taps) if loop.name == options.only]
     for batch in batches(stage.examples, options.batch, together=True)[:MEMORY_STEPS]:
         loop.step(batch)
