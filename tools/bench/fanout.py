@@ -133,9 +133,10 @@ def plan(options: argparse.Namespace, folder: Path) -> list[Race]:
         races.append(Race(workload=text, in_flight=in_flight, entries=entries))
     if options.clips:
         clips = workload.write_audio(folder / "audio", options.clips)
+        os.sync()  # else the disk is written to while the first clips are asked
         hearing = tuple(entry for entry in ours if isinstance(entry.contestant, Earwitness))
         inspect = (rivals.InspectAi(keeps_answers=False), *((rivals.InspectAi(),) if options.kept else ()))
-        others = () if options.quick else tuple(Entry(contestant=each, rounds=options.slow_rounds) for each in inspect)
+        others = () if options.quick else tuple(Entry(contestant=each, rounds=options.rounds) for each in inspect)
         races.append(Race(workload=clips, in_flight=options.in_flight[0], entries=(*hearing, *others)))
     return races
 
@@ -187,7 +188,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--in-flight", type=int, nargs="+", help="asked at once; rivals and audio take the first (default: 256 64)"
     )
     parser.add_argument("--rounds", type=int, help="(default: 3)")
-    parser.add_argument("--slow-rounds", type=int, default=1, help="of rivals that take minutes (default: %(default)s)")
+    parser.add_argument("--slow-rounds", type=int, default=1, help="of rivals that take minutes, in text (default: %(default)s)")
     parser.add_argument("--kept", action="store_true", help="the rivals keeping their answers, too (minutes more)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the Markdown file to write")
     parser.add_argument("--quick", action="store_true", help="one round, few items, no rivals")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import signal
 import threading
 from dataclasses import replace
@@ -63,6 +64,7 @@ def execute(options: argparse.Namespace) -> None:
         raise InvalidInput(f"{options.out} cannot be made a folder: {error.strerror}", "--out") from None
     if options.setting != "text" and (missing := benchmarks.missing_clips(benchmark)):
         print(f"{missing} clips of {benchmark.name} are missing: their items will fail, and count as failed")
+    gc.freeze()  # modules and items live as long as the run: looking through them again and again is lost time
     eventloop.run(_run(options, benchmark))
     report.present(options.out)
 

@@ -1,6 +1,7 @@
 """How many items a question needs, and what so many items can tell. All shares and differences are in [0, 1]."""
 
 from math import ceil, log2, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from earwitness.errors import InvalidInput
@@ -94,9 +95,7 @@ def _gained(differing: "ArrayLike", alpha: float) -> "NDArray[np.float64]":
 
 
 def _normal(probability: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(probability))
+    return NormalDist().inv_cdf(probability)
 
 
 def _check_share(value: float, field: str) -> None:
