@@ -30,7 +30,7 @@ demo: $(VENV)/.ready ## set up, run the whole experiment, show its report (again
 .PHONY: test
 test: setup ## set up and pass the tests (under ten minutes on two cores)
 	$(BIN)/python -m tools.helm
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no model

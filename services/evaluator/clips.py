@@ -110,9 +110,9 @@ def _in_place(source: Path, num_bytes: int) -> _Known | None:
     if num_bytes > LARGEST_IN_PLACE:
         return None
     try:
-        with source.open("rb") as file:
-            head = file.read(4)
-            samples = wav.samples_of(head + file.read()) if head == b"RIFF" else None
+        with source.open("rb", buffering=0) as file:
+            is_riff = os.pread(file.fileno(), 4, 0) == b"RIFF"
+            samples = wav.samples_of(file.read()) if is_riff else None
     except OSError:
         return None  # `audio.read` says what is wrong
     if samples is None or not 2 <= len(samples) <= 2 * audio.SAMPLE_RATE * audio.MAX_SECONDS or len(samples) % 2:

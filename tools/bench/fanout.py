@@ -188,7 +188,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--in-flight", type=int, nargs="+", help="asked at once; rivals and audio take the first (default: 256 64)"
     )
     parser.add_argument("--rounds", type=int, help="(default: 3)")
-    parser.add_argument("--slow-rounds", type=int, default=1, help="of rivals that take minutes, in text (default: %(default)s)")
+    parser.add_argument(
+        "--slow-rounds", type=int, default=1, help="of rivals that take minutes, in text (default: %(default)s)"
+    )
     parser.add_argument("--kept", action="store_true", help="the rivals keeping their answers, too (minutes more)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the Markdown file to write")
     parser.add_argument("--quick", action="store_true", help="one round, few items, no rivals")
