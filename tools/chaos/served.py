@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import hashlib
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -37,13 +38,17 @@ class Witness:
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Serves until the process is ended; prints the port."""
+    """Serves until SIGTERM; prints the port. The engine's processes end with it."""
     config = LlmConfig(engine=options.engine, echo_delay_s=options.delay_s)
     servicer = LlmServicer(config, cast(TextEngine, Witness(open_engine(config), options.log)))
     started, port = await server.start(servicer)
     await servicer.warm_up()
     print(port, flush=True)
-    await started.wait_for_termination()
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    await started.stop(None)
+    servicer.engine.stop()
 
 
 if __name__ == "__main__":
