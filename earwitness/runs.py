@@ -5,7 +5,7 @@ any work; whether a benchmark, a prompt or a file exists is the evaluator's to k
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, cast, get_args
@@ -114,6 +114,8 @@ class RunStatus:
     tally: RunTally = field(default_factory=RunTally)
     error: str = ""
     backbone: str = ""
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Failed calls by kind, in its present start; not on the wire."""
 
 
 def spec_from(message: pb.RunSpec) -> RunSpec:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from earwitness.batcher import Batcher
 from earwitness.errors import EarwitnessError, NotReady
 from earwitness.fanout import Outage, fan_out
 from services.evaluator.answers import Sheet
+from services.evaluator.failures import kind_of
 from services.evaluator.items import Answer, Benchmark, Item
 from services.evaluator.keys import AnswerKeys
 from services.evaluator.ledger import BUSY, Claimed, Entry, Ledger
@@ -47,6 +49,8 @@ class Progress:
     """Captions that were paid for."""
     audio_s: float = 0.0
     tally: Tally = field(default_factory=Tally)
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Failed calls by kind."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -71,6 +75,7 @@ class Run:
     """Items, from the first on, that an earlier start settled and this one has not yet measured."""
     _reused: int = 0
     _shown_at: float = 0.0
+    _failures: Counter[str] = field(default_factory=Counter[str])
     _under_way: set[str] = field(default_factory=set[str])
     """The keys of answers that this run is asking for."""
     _later: list[int] = field(default_factory=list[int])
@@ -145,6 +150,7 @@ class Run:
         except EarwitnessError as error:
             answer = Answer(text="", finish_reason="error", error=str(error))
             self.leg.failed += 1
+            self._failures[kind_of(answer.error, self._failures)] += 1
             await self._record.submit(self._entry(key, item, answer))
         if answer is None:
             self._later.append(position)
@@ -213,5 +219,6 @@ class Run:
             captions=self.leg.captions,
             audio_s=self.leg.audio_s,
             tally=self._measurement.tally,
+            failures=dict(self._failures),
         )
         self.on_progress(progress)

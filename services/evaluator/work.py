@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ class Account:
     progress: RunProgress = field(default_factory=RunProgress)
     tally: RunTally = field(default_factory=RunTally)
     backbone: str = ""
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def status_of(row: RunRow) -> RunStatus:
@@ -47,6 +49,7 @@ def status_of(row: RunRow) -> RunStatus:
         tally=account.tally,
         error=row.error,
         backbone=account.backbone,
+        failures=account.failures,
     )
 
 
@@ -56,7 +59,7 @@ class Work:
     def __init__(
         self, row: RunRow, *, config: EvaluatorConfig, ledger: Ledger, clips: ClipStore, metrics: Metrics
     ) -> None:
-        self.status = replace(status_of(row), progress=RunProgress(), tally=RunTally())
+        self.status = replace(status_of(row), progress=RunProgress(), tally=RunTally(), failures={})
         self._config, self._metrics = config, metrics
         spec = self.status.spec
         self._session = Session(
@@ -78,7 +81,9 @@ class Work:
     def account(self) -> str:
         """What came of the run so far, for the ledger."""
         status = self.status
-        account = Account(progress=status.progress, tally=status.tally, backbone=status.backbone)
+        account = Account(
+            progress=status.progress, tally=status.tally, backbone=status.backbone, failures=status.failures
+        )
         return msgspec.json.encode(account).decode()
 
     async def execute(self) -> tuple[RunState, str]:
@@ -150,6 +155,7 @@ class Work:
             ),
             tally=RunTally(**asdict(progress.tally)),
             backbone=self._backbone(),
+            failures=progress.failures,
         )
 
     def _backbone(self) -> str:

@@ -38,8 +38,8 @@ def losses(experiment: Experiment) -> Markup:
     return lines(series, f"Loss in nats per token: {ends}.", "optimiser step", "nats per token")
 
 
-def lines(series: Sequence[Series], description: str, x_name: str, y_name: str) -> Markup:
-    """Returns the series as lines, each labelled at its end."""
+def lines(series: Sequence[Series], description: str, x_name: str, y_name: str, name: str = "Loss") -> Markup:
+    """Returns the series as lines, each labelled at its end; `name` is what the drawing is called."""
     points = [point for each in series for point in each.points]
     x_ticks = ticks(min(x for x, _ in points), max(x for x, _ in points))
     y_ticks = ticks(min(y for _, y in points), max(y for _, y in points))
@@ -53,7 +53,7 @@ def lines(series: Sequence[Series], description: str, x_name: str, y_name: str) 
     for value in y_ticks:
         y = place((x_ticks[0], value))[1]
         parts.append(svg.line("grid", _LEFT, _WIDTH - _RIGHT, y, y))
-        parts.append(svg.text("tick end", _LEFT - 8, y + 4, f"{value:g}"))
+        parts.append(svg.text("tick end", _LEFT - 8, y + 4, f"{value:,g}"))
     for value in x_ticks:
         parts.append(svg.text("tick mid", place((value, y_ticks[0]))[0], _BASE + 18, f"{value:g}"))
     parts.append(svg.text("tick mid", (_LEFT + _WIDTH - _RIGHT) / 2, _BASE + 36, x_name))
@@ -63,7 +63,7 @@ def lines(series: Sequence[Series], description: str, x_name: str, y_name: str) 
         placed = [place(point) for point in each.points]
         if placed:
             parts.append(_curve(each, at, placed, labelled))
-    return svg.drawing(parts, _WIDTH, _BASE + _BOTTOM, "Loss", description)
+    return svg.drawing(parts, _WIDTH, _BASE + _BOTTOM, name, description)
 
 
 def _curve(series: Series, at: int, placed: Sequence[tuple[float, float]], labelled: list[float]) -> Markup:
@@ -75,8 +75,12 @@ def _curve(series: Series, at: int, placed: Sequence[tuple[float, float]], label
     while any(abs(end_y - taken) < _APART for taken in labelled):
         end_y -= 4
     labelled.append(end_y)
-    parts.append(svg.text(f"name c{at}", end_x + 10, end_y + 4, f"{series.name} {series.points[-1][1]:.2f}"))
+    parts.append(svg.text(f"name c{at}", end_x + 10, end_y + 4, f"{series.name} {_written(series.points[-1][1])}"))
     return svg.joined(parts)
+
+
+def _written(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

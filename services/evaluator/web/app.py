@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from inspect import iscoroutinefunction
 from typing import cast
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from earwitness import edge
-from earwitness.errors import EarwitnessError, NotReady, Unauthenticated
+from earwitness.errors import EarwitnessError, NotReady, Overloaded, PermissionDenied, Unauthenticated
 from services.evaluator.web.guard import COOKIE, HEADERS, SESSION_S, Guard
 from services.evaluator.web.page import (
     Asked,
@@ -72,10 +73,13 @@ class Front:
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Lets a request in or not, and makes pages of errors."""
-        session, is_new = self._who(request)
-        request[SESSION] = session
+        session = self._guard.session(cookie := request.cookies.get(COOKIE, ""))
+        is_new = session.id != cookie
         try:
             self._guard.check_host(request.host, self._host)
+            if program := self._program(request, session):
+                session, is_new = program, False
+            request[SESSION] = session
             if self._guard.asks_token and not session.name and not request.path.startswith(FOR_ALL):
                 raise Unauthenticated("the page is for those who have signed in", "token")
             response = await handler(request)
@@ -96,16 +100,20 @@ class Front:
             response.headers.setdefault("Cache-Control", "no-store" if self._guard.asks_token else "no-cache")
         return response
 
-    def _who(self, request: web.Request) -> tuple[Session, bool]:
-        """Returns the request's session, and whether it is a new one; a program may show its token each time."""
-        session = self._guard.session(cookie := request.cookies.get(COOKIE, ""))
+    def _program(self, request: web.Request, session: Session) -> Session | None:
+        """Returns the session of a program that shows its token each time; raises Overloaded after too many wrong."""
         sent = request.headers.get("Authorization", "")
-        if not session.name and sent.lower().startswith(BEARER) and request.method == "GET":
-            try:
-                return Session(name=self._guard.bearer(sent[len(BEARER) :].strip())), False
-            except EarwitnessError:
-                return session, False
-        return session, session.id != cookie
+        if session.name or request.method != "GET" or not sent.lower().startswith(BEARER):
+            return None
+        try:
+            return Session(name=self._guard.bearer(sent[len(BEARER) :].strip(), self._peer(request)))
+        except (Unauthenticated, PermissionDenied):
+            return None
+
+    def _peer(self, request: web.Request) -> str:
+        """Returns whose request it is: behind a proxy, the address that the proxy added last."""
+        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        return (told if self._site.config.secure else "") or request.remote or ""
 
     def _told(self, request: web.Request, session: Session, error: Exception) -> web.StreamResponse:
         known = edge.as_known(error)
@@ -115,7 +123,9 @@ class Front:
             return web.Response(status=303, headers={"Location": address(SIGN_IN, to=to if to != "/" else "")})
         if status == 500:
             log.exception("%s %s", request.method, request.path, exc_info=error)
-        return self._failed(session, status, known.message, known.field, known.remedy)
+        response = self._failed(session, status, known.message, known.field, known.remedy)
+        response.headers.update(_again(known))
+        return response
 
     def _failed(self, session: Session, status: int, message: str, field: str = "", remedy: str = "") -> web.Response:
         values = {"status": status, "message": message, "field": field, "remedy": remedy}
@@ -140,13 +150,17 @@ class Front:
             asked = await self._asked(request)
             response = web.StreamResponse(headers={**HEADERS, "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
             response.content_type = "text/event-stream"
-            async for event in view.stream(asked):
-                if not response.prepared:
-                    await response.prepare(request)
-                try:
-                    await response.write(event)
-                except ConnectionError:
-                    break
+            with self._guard.limits.watching(self._peer(request)):
+                async with aclosing(view.stream(asked)) as events:
+                    async for event in events:
+                        if request.transport is None or request.transport.is_closing():
+                            break
+                        try:
+                            if not response.prepared:
+                                await response.prepare(request)
+                            await response.write(event)
+                        except ConnectionError:
+                            break
             return response
 
         return handle
@@ -187,18 +201,22 @@ class Front:
             return web.Response(status=303, headers={"Location": "/"})
         return self._sign_in_page(request[SESSION], request.query.get("to", ""))
 
-    def _sign_in_page(self, session: Session, to: str, wrong: str = "") -> web.Response:
+    def _sign_in_page(self, session: Session, to: str, wrong: EarwitnessError | None = None) -> web.Response:
+        status = STATUSES.get(wrong.code, 401) if wrong else 200
         values = {"to": to, "wrong": wrong}
-        status = 401 if wrong else 200
-        return self._drawn(Page(template="sign_in.html.jinja", title="Sign in", values=values, status=status), session)
+        page = Page(template="sign_in.html.jinja", title="Sign in", values=values, status=status)
+        response = self._drawn(page, session)
+        response.headers.update(_again(wrong))
+        return response
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         asked = await self._asked(request)
         to = asked.form.get("to", "")
         try:
-            session = self._guard.sign_in(request[SESSION], asked.form.get("token", "").strip())
+            token, peer = asked.form.get("token", "").strip(), self._peer(request)
+            session = self._guard.sign_in(request[SESSION], token, peer)
         except EarwitnessError as error:
-            return self._sign_in_page(request[SESSION], to, error.message)
+            return self._sign_in_page(request[SESSION], to, error)
         return _Signed(session, to if _is_here(to) else "/")
 
     async def _sign_out(self, request: web.Request) -> web.StreamResponse:
@@ -216,6 +234,11 @@ class _Signed(web.Response):
     def __init__(self, session: Session, to: str) -> None:
         super().__init__(status=303, headers={"Location": to})
         self.session = session
+
+
+def _again(error: EarwitnessError | None) -> dict[str, str]:
+    """Returns the header that says when to try again, where that may help."""
+    return {"Retry-After": str(math.ceil(error.retry_after_s))} if isinstance(error, Overloaded) else {}
 
 
 def _is_here(to: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from earwitness.callers import TOKEN, Caller, Callers, read_callers
 from earwitness.errors import InvalidInput, PermissionDenied, Unauthenticated
 from earwitness.watched import Watched
+from services.evaluator.web.limits import Limits
 from services.evaluator.web.page import Session
 
 COOKIE = "earwitness"
@@ -47,6 +48,7 @@ class Guard:
         if token_file is not None:
             self._callers = Watched([token_file], lambda: _read(token_file))
         self._sessions: dict[str, Session] = {}
+        self.limits = Limits()
 
     @property
     def asks_token(self) -> bool:
@@ -70,9 +72,12 @@ class Guard:
         while len(self._sessions) > MAX_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
 
-    def sign_in(self, session: Session, token: str) -> Session:
-        """Returns a new session, signed in; raises Unauthenticated and PermissionDenied. The old one is forgotten."""
-        caller = self._caller(token)
+    def sign_in(self, session: Session, token: str, address: str) -> Session:
+        """Returns a new session, signed in; the old one is forgotten.
+
+        Raises Unauthenticated and PermissionDenied, and Overloaded where too many wrong tokens came from the address.
+        """
+        caller = self._caller(token, address)
         self._sessions.pop(session.id, None)
         return Session(name=caller.name)
 
@@ -80,9 +85,9 @@ class Guard:
         """Forgets a session."""
         self._sessions.pop(session.id, None)
 
-    def bearer(self, token: str) -> str:
+    def bearer(self, token: str, address: str) -> str:
         """Returns the name of a program that shows its token with each request; raises as `sign_in` does."""
-        return self._caller(token).name
+        return self._caller(token, address).name
 
     def check_form(self, session: Session, sent: str, site: str) -> None:
         """Raises PermissionDenied for a form that this site did not make for this session.
@@ -99,11 +104,13 @@ class Guard:
         if not _is_loopback(_name(host)):
             raise PermissionDenied("the request names another host", "Host", "open the address that was printed")
 
-    def _caller(self, token: str) -> Caller:
+    def _caller(self, token: str, address: str) -> Caller:
         if self._callers is None:
             raise Unauthenticated("nobody has to sign in here", "token")
+        self.limits.check_attempts(address)
         caller = self._callers.value().find(token)
         if caller is None:
+            self.limits.note_wrong(address)
             raise Unauthenticated("the token is nobody's", "token", "ask the operator for one")
         if RIGHT not in caller.rights:
             raise PermissionDenied(

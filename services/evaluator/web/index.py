@@ -6,7 +6,6 @@ the cache folder (`earwitness.home`), where all can be made again, under the fil
 
 import hashlib
 import io
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +17,13 @@ import msgspec
 from earwitness.errors import InvalidInput, NotFound
 from earwitness.home import home
 from services.evaluator.answers import ItemResult
+from services.evaluator.failures import kind_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-VERSION = 1
-MAX_KINDS = 99
-"""Kinds of failure that are told apart; the others are one."""
-MAX_KIND = 160
-OTHER = "others"
-_NUMBERS = re.compile(r"\d+(\.\d+)?|[0-9a-f]{8,}")
+VERSION = 2
 
 
 class _Score(msgspec.Struct):
@@ -64,7 +59,7 @@ class Index:
     groups: "Mapping[str, tuple[Sequence[str], NDArray[np.int32]]]"
     """By key: the groups' names, and which of them each item is in, -1 for none."""
     errors: "tuple[Sequence[str], NDArray[np.int32]]"
-    """The same for kinds of failure: the messages without their numbers."""
+    """The same for kinds of failure: see `services.evaluator.failures`."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -190,13 +185,8 @@ class _Labels:
 
 
 def _kind(error: str, kinds: dict[str, int]) -> int:
-    """Returns the number of an error's kind, which its numbers make no other; -1 for no error."""
-    if not error:
-        return -1
-    kind = _NUMBERS.sub("N", " ".join(error.split()))[:MAX_KIND]
-    if kind not in kinds and len(kinds) >= MAX_KINDS:
-        kind = OTHER
-    return kinds.setdefault(kind, len(kinds))
+    """Returns the number of an error's kind; -1 for no error."""
+    return kinds.setdefault(kind_of(error, kinds), len(kinds)) if error else -1
 
 
 def _keep(index: Index, place: Path) -> None:

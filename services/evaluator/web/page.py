@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,9 +116,9 @@ AsyncView = Callable[[Asked], Awaitable[Reply]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveView:
-    """Server-sent events, as they are written on the wire."""
+    """Server-sent events, as they are written on the wire; an empty one now and then finds out who has left."""
 
-    stream: Callable[[Asked], AsyncIterator[bytes]]
+    stream: Callable[[Asked], AsyncGenerator[bytes, None]]
 
 
 def address(path: str, **query: object) -> str:

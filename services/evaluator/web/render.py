@@ -51,6 +51,7 @@ def environment() -> Environment:
         loader=FileSystemLoader([HERE / "templates", REPORT_CSS.parent]),
     )
     made.globals = {**made.globals, **_globals()}
+    made.filters = {**made.filters, "key_of": shelf.key_of}
     return made
 
 

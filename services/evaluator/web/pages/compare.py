@@ -1,4 +1,6 @@
-"""Two backbones: where they differ, by the paired test over the same items, and beside the paper's printed numbers."""
+"""Two backbones or two single runs: where they differ, by the paired test over the same items, and beside the paper's
+printed numbers.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from earwitness.errors import InvalidInput, NotFound
 from services.evaluator import published
 from services.evaluator.compare import Comparison, compare
 from services.evaluator.report import beside
-from services.evaluator.report.grid import Run
+from services.evaluator.report.grid import Run, Section
 from services.evaluator.web.page import Asked, Page
 from services.evaluator.web.pages.leaderboard import interval_of
 from services.evaluator.web.shelf import Known, key_of
@@ -42,13 +44,16 @@ class Printed:
 
 
 def comparison(asked: Asked) -> Page:
-    """Returns how two runs (`first`, `second`) or all runs of two backbones (`one`, `other`) differ."""
+    """Returns how two runs (`first`, `second`) or all runs of two backbones (`one`, `other`) differ, and the forms by
+    which two are chosen; these alone where none are.
+    """
     known, query = asked.site.shelf.known(), asked.query
+    met, printed, names = list[Met](), list[Printed](), list[str]()
     if "first" in query or "second" in query:
         runs = [known.run(query.get(name, "")) for name in ("first", "second")]
         _require_two(key_of(runs[0].result), key_of(runs[1].result), "second")
-        met, printed, names = [_met(asked, runs[0], runs[1])], list[Printed](), [run.label for run in runs]
-    else:
+        met, names = [_met(asked, runs[0], runs[1])], [run.label for run in runs]
+    elif "one" in query or "other" in query:
         names = [query.get(name, "") for name in ("one", "other")]
         _require_two(names[0], names[1], "other")
         for name in names:
@@ -56,9 +61,23 @@ def comparison(asked: Asked) -> Page:
                 raise NotFound("there is no such backbone", "backbone", "choose one of the list")
         met = [_met(asked, *pair) for pair in _shared(known, *names)]
         printed = list(_printed(known, *names))
-    values = {"names": names, "met": met, "printed": printed, "known": known, "interval_of": interval_of}
-    title = f"{names[0]} and {names[1]}"
+    values = {
+        "names": names,
+        "chosen": query,
+        "met": met,
+        "printed": printed,
+        "known": known,
+        "paper": published.load(),
+        "sections": _comparable(known),
+        "interval_of": interval_of,
+    }
+    title = " and ".join(names) or "Compare two"
     return Page(template="compare.html.jinja", title=title, section="leaderboard", values=values)
+
+
+def _comparable(known: Known) -> list[Section]:
+    """Returns the benchmark files that two runs or more were asked."""
+    return [section for section in known.table.sections if len(section.runs) > 1 and section.first.total.n]
 
 
 def _require_two(one: str, other: str, field: str) -> None:
@@ -84,14 +103,15 @@ def _met(asked: Asked, first: Run, second: Run) -> Met:
 
 
 def _groups(asked: Asked, run: Run) -> list[Mapping[str, str]]:
-    """Returns the groups of each item, from the index of a run's answers."""
+    """Returns the groups of each item, from the index of a run's answers; items of the same groups share theirs."""
     index = asked.site.shelf.index(run.result)
-    columns: list[tuple[str, Sequence[str], list[int]]] = [
-        (key, names, codes.tolist()) for key, (names, codes) in index.groups.items()
-    ]
-    return [
-        {key: names[codes[place]] for key, names, codes in columns if codes[place] >= 0} for place in range(len(index))
-    ]
+    names = {key: labels for key, (labels, _) in index.groups.items()}
+    rows: list[tuple[int, ...]] = list(zip(*(codes.tolist() for _, codes in index.groups.values()), strict=True))
+    shared = {
+        row: {key: labels[code] for (key, labels), code in zip(names.items(), row, strict=True) if code >= 0}
+        for row in set(rows)
+    }
+    return [shared[row] for row in rows]
 
 
 def _printed(known: Known, one: str, other: str) -> Iterator[Printed]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from earwitness.errors import EarwitnessError, NotFound
 from services.evaluator.answers import ItemResult
 from services.evaluator.extract import EXTRACTORS
-from services.evaluator.items import LETTERS
+from services.evaluator.items import LETTERS, Outcome
 from services.evaluator.report.grid import Run
 from services.evaluator.report.svg import ticks
 from services.evaluator.web import picture
@@ -32,7 +32,8 @@ class Vote:
     extractor: str
     letter: str
     """Of the option, as the page lists the options; "" where it read none."""
-    is_right: bool
+    outcome: Outcome | None
+    """What the answer would be worth if this extractor alone read it; None where the right choice is withheld."""
     decided: bool
 
 
@@ -96,6 +97,7 @@ def item(asked: Asked) -> Page:
     values = {
         "shown": plain,
         "said": [_lettered(plain, each) for each in said],
+        "extractors": tuple(EXTRACTORS),
         "chosen": chosen,
         "wanted": wanted,
         "place": place,
@@ -148,13 +150,23 @@ def _lettered(shown: ItemResult, said: Said) -> Said:
         Vote(
             extractor=name,
             letter=_letter(shown, said.item, vote) if (vote := score.votes.get(name)) is not None else "",
-            is_right=vote is not None and said.item.choices[vote] == said.item.gold,
+            outcome=_outcome(said.item, vote),
             decided=name == score.extractor,
         )
         for name in names
     ]
     letter = "" if score.choice is None else _letter(shown, said.item, score.choice)
     return Said(run=said.run, item=said.item, letter=letter, votes=votes, sent=said.sent)
+
+
+def _outcome(item: ItemResult, vote: int | None) -> Outcome | None:
+    if item.gold is None:
+        return None
+    if vote is not None:
+        return Outcome.CORRECT if item.choices[vote] == item.gold else Outcome.WRONG
+    if item.answer.finish_reason == "error":
+        return Outcome.FAILED
+    return Outcome.TRUNCATED if item.answer.finish_reason == "length" else Outcome.UNPARSED
 
 
 def _letter(shown: ItemResult, item: ItemResult, choice: int) -> str:

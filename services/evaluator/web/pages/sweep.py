@@ -4,9 +4,7 @@ Whatever was answered is in the ledger: a run that was stopped is taken up by as
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
 from itertools import product
 from typing import cast, get_args
 
@@ -18,8 +16,6 @@ from earwitness.runs import (
     DEFAULT_TOKENS,
     ControlName,
     RunSpec,
-    RunState,
-    RunStatus,
     SettingName,
     id_from,
     spec_from,
@@ -27,15 +23,10 @@ from earwitness.runs import (
 )
 from earwitness.sampling import Sampling
 from services.evaluator import benchmarks
-from services.evaluator.cost import Cost, Named, Spent
 from services.evaluator.items import SETTINGS
 from services.evaluator.registry import Registry
-from services.evaluator.report import words
-from services.evaluator.scoring import Tally
-from services.evaluator.sweep.words import dollars, span
 from services.evaluator.web.page import Asked, Page, Redirect, Reply, Site, address
-from services.evaluator.web.selection import present
-from services.evaluator.web.shelf import key_of, set_of
+from services.evaluator.web.runs import RESUMABLE, Told, look, together
 
 SHOWN = 50
 LOOK_S = 1.0
@@ -44,33 +35,17 @@ BEAT_S = 15.0
 """Proxies close a connection on which nothing comes."""
 MAX_STARTED = 60
 """Runs that one form starts."""
-RESUMABLE = (RunState.CANCELLED, RunState.FAILED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """A run as the page shows it."""
-
-    status: RunStatus
-    told: Mapping[str, str]
-    """What changes while it goes on, in words, by the name of its place on the page."""
-    can_stop: bool
-    can_resume: bool
-    items: str
-    """Where its answers are shown; "" before they are."""
-    kinds: Sequence[tuple[str, int, str]] = ()
-    """Failures by kind, with how many and where they are shown."""
 
 
 async def sweep(asked: Asked) -> Page:
     """Returns the page of all runs."""
     registry = asked.site.registry
     statuses = (await registry.page(SHOWN)).runs if registry else ()
-    seen = await asyncio.to_thread(lambda: [_seen(asked.site, status) for status in statuses])
+    seen = await asyncio.to_thread(look, asked.site, statuses)
     values = {
         "is_on": registry is not None,
         "seen": seen,
-        "sum": _sum(asked.site, statuses),
+        "sum": together(seen),
         "benchmarks": list(benchmarks.BENCHMARKS),
         "bundled": [name for name, entry in benchmarks.BENCHMARKS.items() if entry.path],
         "settings": SETTINGS,
@@ -109,9 +84,9 @@ async def resume(asked: Asked) -> Reply:
     return Redirect(to="/sweep")
 
 
-async def events(asked: Asked) -> AsyncIterator[bytes]:
+async def events(asked: Asked) -> AsyncGenerator[bytes, None]:
     """Yields a server-sent event for each run that has changed, and one for all of them together."""
-    registry, last = _registry(asked.site), dict[str, Mapping[str, str]]()
+    registry, last = _registry(asked.site), dict[str, Told]()
     silent_s = 0.0
     yield b"retry: 2000\n\n"
     while True:
@@ -119,14 +94,13 @@ async def events(asked: Asked) -> AsyncIterator[bytes]:
             statuses = (await registry.page(SHOWN)).runs
         except NotReady:
             statuses = ()
-        told = {status.id: _told(asked.site, status) for status in statuses} | {"": _sum(asked.site, statuses)}
+        seen = await asyncio.to_thread(look, asked.site, statuses)
+        told = {each.status.id: each.told for each in seen} | {"": together(seen)}
         changed = {id: each for id, each in told.items() if last.get(id) != each}
         for id, each in changed.items():
-            yield b"data: " + msgspec.json.encode({"id": id, "told": each}) + b"\n\n"
+            yield b"data: " + msgspec.json.encode({"id": id, "told": each.words, "kinds": each.kinds}) + b"\n\n"
         last, silent_s = told, 0.0 if changed else silent_s + LOOK_S
-        if silent_s >= BEAT_S:
-            silent_s = 0.0
-            yield b": still here\n\n"
+        yield b": still here\n\n" if silent_s and silent_s % BEAT_S == 0 else b""
         await asyncio.sleep(LOOK_S)
 
 
@@ -175,91 +149,3 @@ def _number(asked: Asked, name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise InvalidInput("is no number", name)
     return int(text)
-
-
-def _seen(site: Site, status: RunStatus) -> Seen:
-    items, kinds = _answers(site, status)
-    return Seen(
-        status=status,
-        told=_told(site, status),
-        can_stop=not status.state.is_final and status.state != RunState.CANCELLING,
-        can_resume=status.state in RESUMABLE,
-        items=items,
-        kinds=kinds,
-    )
-
-
-def _answers(site: Site, status: RunStatus) -> tuple[str, Sequence[tuple[str, int, str]]]:
-    """Returns where a finished run's answers are shown, and its failed calls by kind."""
-    if status.state != RunState.DONE:
-        return "", ()
-    for run in site.shelf.known().runs:
-        result = run.result
-        if f"/{status.id}/" not in result.answers:
-            continue
-        base, key = f"/items/{set_of(result)}", key_of(result)
-        section = site.shelf.known().section(set_of(result))
-        if not status.tally.failed or run not in present(section)[0]:
-            return address(base, run=key), ()
-        names, codes = site.shelf.index(result).errors
-        counted = Counter[int](codes[codes >= 0].tolist())
-        kinds = [(names[code], n, address(base, run=key, error=names[code])) for code, n in counted.most_common()]
-        return address(base, run=key), kinds
-    return "", ()
-
-
-def _told(site: Site, status: RunStatus) -> dict[str, str]:
-    """Returns what changes of a run, in words."""
-    progress, tally = status.progress, status.tally
-    is_running = status.state in (RunState.RUNNING, RunState.CANCELLING)
-    total = Tally(**{name: getattr(tally, name) for name in Tally.__dataclass_fields__})
-    return {
-        "state": status.state.value,
-        "done": f"{progress.done:,} of {progress.total:,}" if progress.total else "",
-        "share": f"{progress.done / progress.total:.3f}" if progress.total else "0",
-        "rate": f"{progress.items_per_second:,.1f}" if is_running else "",
-        "left": span(progress.eta_seconds) if is_running and progress.eta_seconds is not None else "",
-        "right": f"{words.percent(total.accuracy)} {words.bracket(words.interval(total))}" if total.n else "",
-        "unparsed": _count(tally.unparsed),
-        "truncated": _count(tally.truncated),
-        "failed": _count(tally.failed),
-        "retries": _count(progress.retries),
-        "reused": _count(progress.reused),
-        "cost": _money(_cost(site, status)),
-        "error": status.error,
-    }
-
-
-def _sum(site: Site, statuses: Sequence[RunStatus]) -> dict[str, str]:
-    """Returns what the runs of the page come to together."""
-    live = [status for status in statuses if not status.state.is_final]
-    rate = sum(status.progress.items_per_second for status in live if status.state == RunState.RUNNING)
-    left = sum(status.progress.total - status.progress.done for status in live)
-    costs = [cost for status in statuses if (cost := _cost(site, status)).usd is not None]
-    return {
-        "live": f"{len(live):,}",
-        "rate": f"{rate:,.1f}",
-        "left": span(left / rate) if rate else "–",
-        "done": f"{sum(status.progress.done for status in statuses):,}",
-        "failed": f"{sum(status.tally.failed for status in statuses):,}",
-        "cost": _money(sum(costs, Cost())) if costs else "not known",
-    }
-
-
-def _cost(site: Site, status: RunStatus) -> Cost:
-    """Returns what a run has cost by its tokens and its sound; unknown where nobody said the price."""
-    used, name = status.progress, status.backbone
-    if name not in site.prices.entries:
-        return Cost(usd=None)
-    spent = Spent(
-        prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, audio_s=used.audio_seconds
-    )
-    return site.prices.cost(spent, Named(name=name, price=name))
-
-
-def _count(number: int) -> str:
-    return f"{number:,}" if number else "·"
-
-
-def _money(cost: Cost) -> str:
-    return "" if cost.usd is None else dollars(cost)

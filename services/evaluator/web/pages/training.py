@@ -138,7 +138,7 @@ def _drawn(series: Sequence[Series], title: str, unit: str) -> Markup:
     if not series:
         return Markup()
     ends = "; ".join(f"{each.name} from {each.points[0][1]:.2f} to {each.points[-1][1]:.2f}" for each in series)
-    return lines(series, f"{title} in {unit}: {ends}.", "optimiser step", unit)
+    return lines(series, f"{title} in {unit}: {ends}.", "optimiser step", unit, title)
 
 
 def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:

@@ -1,12 +1,15 @@
 """Who gets in, what goes out with every reply, and that nothing a model wrote is ever markup."""
 
 import re
+from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from services.evaluator.web.config import WebConfig
+from services.evaluator.web.limits import ATTEMPTS, FORGIVEN_S
 from tests import sounds
-from tests.services.evaluator.web.conftest import TOKEN, visiting
+from tests.services.evaluator.web.conftest import TOKEN, Visitor, visiting
 from tests.services.evaluator.web.shelves import always, items, shelve
 
 PAGES = ("/", "/relation", "/sweep", "/training", "/verify")
@@ -85,6 +88,38 @@ async def test_a_program_may_read_with_its_token_and_change_nothing(guarded):
         await visitor.post("/sweep/stop", status=401, headers={"Authorization": f"Bearer {TOKEN}"}, id="x")
 
 
+async def test_after_too_many_wrong_tokens_an_address_waits_and_who_is_in_stays_in(guarded):
+    async with visiting(guarded) as visitor:
+        await visitor.get("/sign-in")
+        await visitor.post("/sign-in", token=TOKEN)
+        async with aiohttp.ClientSession() as other:
+            program = Visitor(other, visitor.base)
+            for _ in range(ATTEMPTS):
+                await program.get("/", status=303, Authorization="Bearer another-token-of-nobody")
+            await program.get("/", status=429, Authorization=f"Bearer {TOKEN}")
+        assert 1 <= int(program.headers["Retry-After"]) <= FORGIVEN_S / ATTEMPTS
+        assert "Alpha" in await visitor.get("/")
+
+
+async def test_the_door_says_when_to_try_again(guarded):
+    async with visiting(guarded) as visitor:
+        await visitor.get("/sign-in")
+        for _ in range(ATTEMPTS):
+            assert "Ask the operator for one" in await visitor.post(
+                "/sign-in", status=401, token="not-the-token-at-all"
+            )
+        assert "Try again in 6 s" in await visitor.post("/sign-in", status=429, token=TOKEN)
+        assert visitor.headers["Retry-After"] == "6"
+
+
+@pytest.mark.parametrize(("secure", "status"), [(True, 303), (False, 429)])
+async def test_an_address_is_what_a_proxy_says_where_there_is_one(guarded, secure, status):
+    async with visiting(replace(guarded, secure=secure)) as visitor:
+        for number in range(ATTEMPTS + 1):
+            sent = {"X-Forwarded-For": f"10.9.9.9, 10.0.0.{number}", "Authorization": "Bearer another-token-of-nobody"}
+            await visitor.get("/", status=status if number == ATTEMPTS else 303, **sent)
+
+
 async def test_a_callers_file_says_who_signs_in_and_who_may_not(results, tmp_path):
     file = tmp_path / "callers.yaml"
     file.write_text(
@@ -94,7 +129,7 @@ async def test_a_callers_file_says_who_signs_in_and_who_may_not(results, tmp_pat
     )
     async with visiting(WebConfig(results=(results,), token_file=file)) as visitor:
         await visitor.get("/sign-in")
-        assert "may not see the evaluator" in await visitor.post("/sign-in", status=401, token="the-token-of-bob-x")
+        assert "may not see the evaluator" in await visitor.post("/sign-in", status=403, token="the-token-of-bob-x")
         await visitor.post("/sign-in", token=TOKEN)
         assert "ann" in await visitor.get("/")
 

@@ -1,81 +1,27 @@
-"""The pages in Chromium: the main paths, by mouse and by keyboard, on a phone, zoomed, and with hostile answers."""
+"""The pages in Chromium: the main paths, by mouse and by keyboard, and with hostile answers."""
 
 import asyncio
-import os
-import shutil
-import time
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
-from services.evaluator import result as results_of
 from services.evaluator.akb.store import Annotations
 from services.evaluator.clips import ClipStore
-from services.evaluator.web import app
 from services.evaluator.web.config import WebConfig
-from services.evaluator.web.opening import opened
 from services.evaluator.web.shelf import set_of
 from tests import sounds
 from tests.services.evaluator.conftest import Backbone
 from tests.services.evaluator.conftest import house as house
 from tests.services.evaluator.evaluating import config, questions
+from tests.services.evaluator.web.browsing import everything as everything
+from tests.services.evaluator.web.browsing import page as page
+from tests.services.evaluator.web.browsing import served, until
 from tests.services.evaluator.web.conftest import TOKEN
-from tests.services.evaluator.web.shelves import always, items, mixed, shelve
-from tests.services.evaluator.web.test_pages import question, train
+from tests.services.evaluator.web.shelves import always, items, shelve
+from tests.services.evaluator.web.test_sweep import Picky
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MANY = 100_000
-MANY_S = 3.0
-"""For a page of a hundred thousand items, on a busy machine with two cores."""
 STRAY_S = 0.3
 """For what a hostile answer might do."""
-
-
-@pytest.fixture
-async def page():
-    """A page of a fresh browser; whatever it complains of fails the test."""
-    if CHROMIUM is None:
-        if os.environ.get("EARWITNESS_REQUIRE_BROWSER"):
-            pytest.fail("there is no chromium, and EARWITNESS_REQUIRE_BROWSER is set")
-        pytest.skip("there is no chromium: apt-get install chromium")
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        opened_page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        complaints: list[str] = []
-        opened_page.on("pageerror", lambda error: complaints.append(str(error)))
-        opened_page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        yield opened_page
-        await browser.close()
-        assert complaints == []
-
-
-@asynccontextmanager
-async def served(config_, **runs):
-    async with opened(config_, **runs) as (site, guard), app.serving(site, guard) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-async def until(page, expression, seconds=20):
-    """Waits for an expression to hold. Playwright's own way evaluates a text in the page, which the policy forbids."""
-    async with asyncio.timeout(seconds):
-        while not await page.evaluate(expression):
-            await asyncio.sleep(0.05)
-
-
-@pytest.fixture
-def everything(results, tmp_path):
-    """Settings with something on every page."""
-    store = Annotations.at(tmp_path / "verdicts.sqlite")
-    store.add([question(number) for number in range(3)])
-    store.close()
-    return WebConfig(
-        results=(results,), train=(train(tmp_path / "run", 20),), annotations=str(tmp_path / "verdicts.sqlite")
-    )
 
 
 async def test_tables_are_sorted_by_keyboard_and_put_back(page, results):
@@ -114,6 +60,25 @@ async def test_two_backbones_are_chosen_and_their_differing_items_read(page, res
         await page.get_by_role("button", name="Compare").click()
         await page.get_by_role("link", name="that only the first got right").click()
         assert "right by Alpha" in await page.locator(".count").inner_text()
+
+
+async def test_two_single_runs_are_chosen_and_compared_without_a_mouse(page, results):
+    async with served(WebConfig(results=(results,))) as base:
+        await page.goto(base)
+        async with page.expect_navigation():
+            await page.get_by_role("link", name="Two single runs").press("Enter")
+        form = page.get_by_role("form", name="Two runs of mine")
+        await form.get_by_label("First").focus()
+        await page.keyboard.type("Beta")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("Gamma")
+        await page.keyboard.press("Tab")
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        assert await page.locator("h1").inner_text() == "Beta knows against Gamma knows"
+        assert "Not told apart." in await page.locator("main .prose").inner_text()
+        chosen = page.get_by_role("form", name="Two runs of mine").locator("option:checked")
+        assert await chosen.all_inner_texts() == ["Beta knows", "Gamma knows"]
 
 
 async def test_items_are_filtered_and_walked_by_keyboard(page, results, mine):
@@ -187,9 +152,27 @@ async def test_a_run_is_started_from_the_page_and_goes_on_before_ones_eyes(page,
         await page.goto("about:blank")  # before the stream's end
 
 
+async def test_failures_appear_by_kind_before_ones_eyes(page, house, tmp_path):
+    questions(tmp_path, 90)
+    runs = config(tmp_path, llm=await house.serve(Picky(delay_s=0.2)), at_once=1)
+    async with served(WebConfig(results=(runs.out,)), runs=runs) as base:
+        await page.goto(f"{base}/sweep")
+        await page.get_by_label("akb own file").check()
+        await page.get_by_label("File, in the data folder").fill("questions.jsonl")
+        await page.get_by_label("At once").fill("2")
+        await page.get_by_role("button", name="Start").click()
+        await page.wait_for_selector("tr[data-state=running]", timeout=20_000)
+        await page.evaluate("document.body.dataset.same = 'yes'")
+        await until(page, "document.querySelectorAll('tr[data-state=running] .kinds li').length === 2")
+        assert await page.locator("body[data-same]").count() == 1
+        assert await page.locator(".sum .kinds li").count() == 2
+        await page.goto("about:blank")  # before the stream's end
+
+
 async def test_questions_are_judged_without_a_mouse(page, everything):
     async with served(everything) as base:
         await page.goto(f"{base}/verify")
+        await page.wait_for_selector("#annotator:focus")
         await page.keyboard.type("ann")
         await page.keyboard.press("Enter")
         await page.wait_for_selector("form[data-judge]")
@@ -225,6 +208,7 @@ async def test_one_signs_in_and_out_by_keyboard(page, results, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     async with served(WebConfig(results=(results,), token_file=tmp_path / "token")) as base:
         await page.goto(f"{base}/relation")
+        await page.wait_for_selector("#token:focus")
         await page.keyboard.type(TOKEN)
         async with page.expect_navigation():
             await page.keyboard.press("Enter")
@@ -232,34 +216,3 @@ async def test_one_signs_in_and_out_by_keyboard(page, results, tmp_path):
         assert await page.evaluate("document.cookie") == ""
         await page.get_by_role("button", name="Sign out").press("Enter")
         await page.wait_for_url("**/sign-in")
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (640, "light"), (1280, "dark")])
-async def test_every_page_fits_a_phone_and_a_screen_at_twice_the_size(page, everything, mine, width, scheme):
-    await page.set_viewport_size({"width": width, "height": 800})
-    await page.emulate_media(color_scheme=scheme)
-    paths = ("/", "/relation", "/items", f"/items/{mine}/item?id=q/0", "/sweep", "/training", "/verify")
-    async with served(everything) as base:
-        for path in (*paths, "/compare?one=Alpha&other=Beta", "/backbone?name=GPT-5"):
-            await page.goto(base + path)
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, path
-            assert await page.locator("h1").count() == 1
-
-
-async def test_a_hundred_thousand_answers_are_shown_at_once(page, tmp_path):
-    folder = tmp_path / "many"
-    made = shelve(folder, {"Alpha": mixed, "Beta": always("A")}, items(1000))
-    times = MANY // 1000
-    for each in made:
-        lines = (folder / each.answers).read_bytes().replace(b'"id":"q/', b'"id":"%d/')
-        (folder / each.answers).write_bytes(b"".join(lines.replace(b"%d/", b"%d/" % part) for part in range(times)))
-    grown = tuple(replace(each, outcomes=each.outcomes * times) for each in made)
-    results_of.save(results_of.Experiment(name="many", results=grown), folder)
-    async with served(WebConfig(results=(folder,))) as base:
-        await page.goto(f"{base}/items/{set_of(made[0])}")  # makes the indexes
-        for path in ("?outcome=unparsed", "?page=4000", "?by.category=music&differ=systems", "/item?id=99/999"):
-            started = time.monotonic()
-            await page.goto(f"{base}/items/{set_of(made[0])}{path}")
-            assert time.monotonic() - started < MANY_S, path
-        assert "100,000" in await page.locator("nav.pages.top").inner_text()

@@ -65,6 +65,41 @@ async def test_two_backbones_are_compared_by_the_paired_test(results, mine):
         assert "Nothing in common" in await visitor.get("/compare?one=Alpha&other=GPT-5")
 
 
+async def test_two_single_runs_are_chosen_by_a_form_and_compared(results):
+    shelve(
+        results.parent / "others", {"Delta": always("C"), "Eps": always("D")}, items(4), name="other", sha256="cd" * 32
+    )
+    async with visiting(WebConfig(results=(results, results.parent / "others"))) as visitor:
+        text = await visitor.get("/compare")
+        assert re.findall(r'aria-label="Two runs of (\w+)"', text) == ["mine", "other"]
+        keys = dict(re.findall(r'<option value="([^"]+-text-[0-9a-f]+)"[^>]*>(\w+) knows', text))
+        first, second, *_, other = keys
+        assert [keys[first], keys[second], keys[other]] == ["Alpha", "Beta", "Eps"]
+        met = await visitor.get(f"/compare?first={first}&second={second}")
+        assert "McNemar’s exact p" in met
+        assert f'<option value="{second}" selected>Beta knows' in met
+        assert "asked different items" in await visitor.get(f"/compare?first={first}&second={other}", status=400)
+        assert "both are the same" in await visitor.get(f"/compare?first={first}&second={first}", status=400)
+        assert "no such run" in await visitor.get("/compare?first=nobody", status=404)
+        assert 'href="/compare"' in await visitor.get("/")
+
+
+async def test_an_answer_has_its_outcome_under_each_extractor(results, mine):
+    def outcomes(text: str) -> list[tuple[str, str]]:
+        first = re.search(r'<dl class="votes".*?</dl>', text, re.DOTALL)[0]
+        plain = re.sub(r"<[^>]+>", " ", first.replace("</div>", "\n"))
+        return [tuple(line.split()) for line in plain.split("\n") if line.split()[1:]]
+
+    async with visiting(WebConfig(results=(results,))) as visitor:
+        two_readings = outcomes(await visitor.get(f"/items/{mine}/item?id=q/6"))
+        assert ("letter", "decided", "✗", "wrong", "B") in two_readings or ("letter", "✗", "wrong", "B") in two_readings
+        assert [each[-2:] for each in two_readings if each[0] in ("text", "mention")] == [("correct", "A")] * 2
+        unread = outcomes(await visitor.get(f"/items/{mine}/item?id=q/1"))
+        assert [each[-1] for each in unread] == ["unparsed"] * 4 + ["correct"]
+        cut = outcomes(await visitor.get(f"/items/{mine}/item?id=q/2"))
+        assert {each[-1] for each in cut[:4]} == {"truncated"}
+
+
 async def test_a_point_leads_to_its_backbone(results):
     async with visiting(WebConfig(results=(results,))) as visitor:
         text = await visitor.get("/relation?x=MMAU_T&y=MMAU_A")
