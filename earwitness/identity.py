@@ -1,7 +1,8 @@
 """A model's identity: all that can change an answer, as one fingerprint that results are keyed by."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -20,6 +21,8 @@ class Identity:
     """0 where there is no limit."""
     weights: str
     """SHA-256 (hex) of weights, tokenizer and template alone: an LLM and the LALM made from it share it."""
+    lineage: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    """Where a model that was trained here comes from, by name; it has no part in the fingerprint."""
 
 
 def identify(model: str, folder: Path, *, engine: str, dtype: str, context_tokens: int = 0, **parts: str) -> Identity:

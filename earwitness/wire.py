@@ -179,6 +179,7 @@ def identity_to(identity: Identity) -> model_pb2.GetModelInfoResponse:
         context_tokens=identity.context_tokens,
         version=__version__,
         weights_fingerprint=identity.weights,
+        lineage=identity.lineage,
     )
 
 
@@ -191,4 +192,5 @@ def identity_from(message: model_pb2.GetModelInfoResponse) -> Identity:
         dtype=message.dtype,
         context_tokens=message.context_tokens,
         weights=message.weights_fingerprint,
+        lineage=dict(message.lineage),
     )

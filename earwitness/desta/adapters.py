@@ -1,20 +1,23 @@
-"""Low-rank adapters (LoRA) in the LLM of a DeSTA model: put in place, read, filled and merged by peft.
+"""Low-rank adapters (LoRA) in the LLM of a DeSTA model: put in place, read, filled, merged and written by peft.
 
-Heavy: imports torch; peft is imported where it is needed, so that a model without adapters wants none. It knows nothing
-of files.
+Heavy: imports torch; peft is imported where it is needed, so that a model without adapters wants none.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from earwitness.desta import disk
 from earwitness.desta.config import LoraConfig
 from earwitness.errors import InvalidInput
 
 _FUSED = {"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj"}
 """What Phi has in their place."""
+PEFT_FILE = "adapter_model.safetensors"
+"""Where peft, and vLLM, look for them."""
 _PEFT = "base_model.model."
 _NAME = ".default"
 
@@ -76,23 +79,32 @@ def merge(llm: nn.Module) -> None:
         setattr(llm.get_submodule(parent), child, layer.get_base_layer())
 
 
-def to_peft(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the adapters by the names that peft gives them in `adapter_model.safetensors`."""
-    return {f"{_PEFT}{name.replace(_NAME, '', 1)}": value for name, value in values.items()}
+def save(folder: Path, values: Mapping[str, Tensor], config: LoraConfig, llm: str) -> None:
+    """Writes adapters of the LLM of that name as peft does, in a folder of their own."""
+    import peft
+
+    settings: Any = peft.LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=sorted({name.partition(".lora_")[0].rpartition(".")[2] for name in values}),
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=llm,
+        inference_mode=True,
+    )
+    settings.save_pretrained(folder)
+    named = {f"{_PEFT}{name.replace(_NAME, '', 1)}": value.detach().contiguous() for name, value in values.items()}
+    disk.write(named, folder / PEFT_FILE)
 
 
-def from_peft(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Returns what `to_peft` was given."""
-    ends = (".lora_A", ".lora_B")
+def read(folder: Path) -> dict[str, Tensor]:
+    """Returns the adapters that `save` wrote."""
+    from safetensors.torch import load_file
+
     found: dict[str, Tensor] = {}
-    for name, value in values.items():
+    for name, value in load_file(folder / PEFT_FILE).items():
         own = name.removeprefix(_PEFT)
-        for end in ends:
+        for end in (".lora_A", ".lora_B"):
             own = own.replace(end, f"{end}{_NAME}", 1)
         found[own] = value
     return found
-
-
-def targets_of(llm: nn.Module) -> list[str]:
-    """Returns the ends of the names of the maps that are adapted."""
-    return sorted({name.partition(".lora_")[0].rpartition(".")[2] for name in tensors(llm)})

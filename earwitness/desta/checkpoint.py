@@ -13,7 +13,6 @@ Heavy: imports torch. It knows nothing of encoders, LLMs or optimisers.
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,9 +21,10 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from earwitness.desta import disk
 from earwitness.desta.config import DestaConfig, EncoderShape, config_from_json
 from earwitness.desta.connector import Connector
 from earwitness.errors import InvalidInput, NotFound
@@ -33,6 +33,8 @@ PREFIX = "perception.connector."
 ADAPTER_PREFIX = "llm."
 CONFIG_FILE = "config.json"
 TENSORS_FILE = "model.safetensors"
+_SETTINGS = {"settings", "exported_from"}
+"""What the trainer and its export add that says how a model was made, and not of what."""
 _RELEASED_KEYS = {
     "encoder": "encoder_model_id",
     "llm": "llm_model_id",
@@ -90,14 +92,14 @@ def save(
     folder.parent.mkdir(parents=True, exist_ok=True)
     _settle(folder)
     partial.mkdir()
-    save_file(tensors, partial / TENSORS_FILE, metadata={"format": "pt"})
+    disk.write(tensors, partial / TENSORS_FILE)
     (partial / CONFIG_FILE).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for path in (partial / TENSORS_FILE, partial / CONFIG_FILE, partial):
-        _sync(path)
+        disk.sync(path)
     if folder.exists():
         folder.rename(previous)
     partial.rename(folder)
-    _sync(folder.parent)
+    disk.sync(folder.parent)
     shutil.rmtree(previous, ignore_errors=True)
     return digest
 
@@ -123,6 +125,21 @@ def read_card(folder: Path) -> Card:
     return Card(config=config, fingerprint=card.get("fingerprint"), extra=card.get("extra", {}), named=named)
 
 
+def lineage(card: Card) -> dict[str, str]:
+    """Returns where a checkpoint comes from, as the trainer wrote it: run, step, hashes of data, weights and code.
+
+    Groups are flat, such as `data.train_rows`; settings, which the run's name stands for, are left out.
+    """
+    flat: dict[str, str] = {}
+    for name in sorted(card.extra.keys() - _SETTINGS):
+        value = card.extra[name]
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{part}": str(each) for part, each in cast("Mapping[str, object]", value).items()}
+        else:
+            flat[name] = str(value)
+    return flat
+
+
 def read_config(folder: Path) -> DestaConfig:
     """Returns the settings of the model that a checkpoint belongs to.
 
@@ -132,18 +149,6 @@ def read_config(folder: Path) -> DestaConfig:
         UnknownKey: a setting in it does not exist.
     """
     return read_card(folder).config
-
-
-def load_connector(folder: Path, encoder: EncoderShape, llm_width: int) -> Connector:
-    """Returns the connector of a checkpoint whose LLM is as it was published; see `load` for the rest.
-
-    Raises:
-        InvalidInput: the LLM has adapters, without which the connector is not the model.
-    """
-    if read_card(folder).config.lora:
-        remedy = "put the adapters into the LLM's weights: earwitness train export"
-        raise InvalidInput("its LLM has adapters", str(folder), remedy)
-    return load(folder, encoder, llm_width)[0]
 
 
 def load(folder: Path, encoder: EncoderShape, llm_width: int) -> tuple[Connector, dict[str, Tensor]]:
@@ -243,11 +248,3 @@ def _settle(folder: Path) -> None:
 
 def _sibling(folder: Path, kind: str) -> Path:
     return folder.with_name(f".{folder.name}.{kind}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,27 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65\x61rwitness/v1/model.proto\x12\rearwitness.v1\"&\n\x13GetModelInfoRequest\x12\x0f\n\x07\x61\x64\x61pter\x18\x01 \x01(\t\"\xb1\x01\n\x14GetModelInfoResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\r\n\x05\x64type\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x1b\n\x13weights_fingerprint\x18\x07 \x01(\t\x12\x10\n\x08\x61\x64\x61pters\x18\x08 \x03(\t\"^\n\x08Sampling\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x0c\n\x04stop\x18\x05 \x03(\t\"\xa6\x01\n\nGeneration\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x32\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1b.earwitness.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12$\n\x06tokens\x18\x05 \x03(\x0b\x32\x14.earwitness.v1.Token\"O\n\x05Token\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12\'\n\x03top\x18\x03 \x03(\x0b\x32\x1a.earwitness.v1.LikelyToken\",\n\x0bLikelyToken\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32g\n\x0cModelService\x12W\n\x0cGetModelInfo\x12\".earwitness.v1.GetModelInfoRequest\x1a#.earwitness.v1.GetModelInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x65\x61rwitness/v1/model.proto\x12\rearwitness.v1\"&\n\x13GetModelInfoRequest\x12\x0f\n\x07\x61\x64\x61pter\x18\x01 \x01(\t\"\xa4\x02\n\x14GetModelInfoResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\r\n\x05\x64type\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x1b\n\x13weights_fingerprint\x18\x07 \x01(\t\x12\x10\n\x08\x61\x64\x61pters\x18\x08 \x03(\t\x12\x41\n\x07lineage\x18\t \x03(\x0b\x32\x30.earwitness.v1.GetModelInfoResponse.LineageEntry\x1a.\n\x0cLineageEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"^\n\x08Sampling\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x02\x12\r\n\x05top_p\x18\x03 \x01(\x02\x12\x0c\n\x04seed\x18\x04 \x01(\x04\x12\x0c\n\x04stop\x18\x05 \x03(\t\"\xa6\x01\n\nGeneration\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x32\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1b.earwitness.v1.FinishReason\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12$\n\x06tokens\x18\x05 \x03(\x0b\x32\x14.earwitness.v1.Token\"O\n\x05Token\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01\x12\'\n\x03top\x18\x03 \x03(\x0b\x32\x1a.earwitness.v1.LikelyToken\",\n\x0bLikelyToken\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07logprob\x18\x02 \x01(\x01*_\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x32g\n\x0cModelService\x12W\n\x0cGetModelInfo\x12\".earwitness.v1.GetModelInfoRequest\x1a#.earwitness.v1.GetModelInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'earwitness.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=656
-  _globals['_FINISHREASON']._serialized_end=751
+  _globals['_GETMODELINFORESPONSE_LINEAGEENTRY']._loaded_options = None
+  _globals['_GETMODELINFORESPONSE_LINEAGEENTRY']._serialized_options = b'8\001'
+  _globals['_FINISHREASON']._serialized_start=771
+  _globals['_FINISHREASON']._serialized_end=866
   _globals['_GETMODELINFOREQUEST']._serialized_start=44
   _globals['_GETMODELINFOREQUEST']._serialized_end=82
   _globals['_GETMODELINFORESPONSE']._serialized_start=85
-  _globals['_GETMODELINFORESPONSE']._serialized_end=262
-  _globals['_SAMPLING']._serialized_start=264
-  _globals['_SAMPLING']._serialized_end=358
-  _globals['_GENERATION']._serialized_start=361
-  _globals['_GENERATION']._serialized_end=527
-  _globals['_TOKEN']._serialized_start=529
-  _globals['_TOKEN']._serialized_end=608
-  _globals['_LIKELYTOKEN']._serialized_start=610
-  _globals['_LIKELYTOKEN']._serialized_end=654
-  _globals['_MODELSERVICE']._serialized_start=753
-  _globals['_MODELSERVICE']._serialized_end=856
+  _globals['_GETMODELINFORESPONSE']._serialized_end=377
+  _globals['_GETMODELINFORESPONSE_LINEAGEENTRY']._serialized_start=331
+  _globals['_GETMODELINFORESPONSE_LINEAGEENTRY']._serialized_end=377
+  _globals['_SAMPLING']._serialized_start=379
+  _globals['_SAMPLING']._serialized_end=473
+  _globals['_GENERATION']._serialized_start=476
+  _globals['_GENERATION']._serialized_end=642
+  _globals['_TOKEN']._serialized_start=644
+  _globals['_TOKEN']._serialized_end=723
+  _globals['_LIKELYTOKEN']._serialized_start=725
+  _globals['_LIKELYTOKEN']._serialized_end=769
+  _globals['_MODELSERVICE']._serialized_start=868
+  _globals['_MODELSERVICE']._serialized_end=971
 # @@protoc_insertion_point(module_scope)

@@ -23,7 +23,14 @@ class GetModelInfoRequest(_message.Message):
     def __init__(self, adapter: _Optional[str] = ...) -> None: ...
 
 class GetModelInfoResponse(_message.Message):
-    __slots__ = ("model", "fingerprint", "engine", "dtype", "context_tokens", "version", "weights_fingerprint", "adapters")
+    __slots__ = ("model", "fingerprint", "engine", "dtype", "context_tokens", "version", "weights_fingerprint", "adapters", "lineage")
+    class LineageEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +39,7 @@ class GetModelInfoResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     ADAPTERS_FIELD_NUMBER: _ClassVar[int]
+    LINEAGE_FIELD_NUMBER: _ClassVar[int]
     model: str
     fingerprint: str
     engine: str
@@ -40,7 +48,8 @@ class GetModelInfoResponse(_message.Message):
     version: str
     weights_fingerprint: str
     adapters: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., fingerprint: _Optional[str] = ..., engine: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., version: _Optional[str] = ..., weights_fingerprint: _Optional[str] = ..., adapters: _Optional[_Iterable[str]] = ...) -> None: ...
+    lineage: _containers.ScalarMap[str, str]
+    def __init__(self, model: _Optional[str] = ..., fingerprint: _Optional[str] = ..., engine: _Optional[str] = ..., dtype: _Optional[str] = ..., context_tokens: _Optional[int] = ..., version: _Optional[str] = ..., weights_fingerprint: _Optional[str] = ..., adapters: _Optional[_Iterable[str]] = ..., lineage: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Sampling(_message.Message):
     __slots__ = ("max_tokens", "temperature", "top_p", "seed", "stop")

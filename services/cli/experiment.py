@@ -22,7 +22,7 @@ from earwitness.config import to_tree
 from earwitness.errors import EngineFailure
 from services.captioner.config import CaptionerConfig
 from services.llm.config import LlmConfig
-from services.trainer.config import TrainConfig
+from services.trainer.config import TrainConfig, recipe
 
 if TYPE_CHECKING:
     from services.evaluator.items import Setting
@@ -124,7 +124,7 @@ class Experiment:
                 self._serve_lalm(cluster, lalm / "checkpoint")
             with self._stage("evaluate", "text, cascade and audio, every answer into the ledger"):
                 runs = asyncio.run(self._evaluate())
-        result.save(self._result(runs, lalm, targets), self.folder)
+        result.save(self._result(runs, lalm), self.folder)
 
     @contextmanager
     def _stage(self, name: str, what: str) -> Generator[None]:
@@ -182,7 +182,7 @@ class Experiment:
     def _train(self, corpus: Path, targets: Path) -> Path:
         """Returns the folder with checkpoint and curve. Trains in a process of its own, whose memory ends with it."""
         rows = (targets / "train.jsonl").read_bytes()
-        parts = (to_tree(self.config.train), self._weights(), hashlib.sha256(rows).hexdigest())
+        parts = (recipe(self.config.train), self._weights(), hashlib.sha256(rows).hexdigest())
         lalm = self.folder / f"lalm-{_digest(*parts)}"
         if (lalm / "checkpoint").is_dir():
             return lalm
@@ -239,7 +239,8 @@ class Experiment:
 
         self.timings.append(Timing(stage=stage, seconds=seconds, items=items))
 
-    def _result(self, runs: "list[tuple[RunResult, Usage]]", lalm: Path, targets: Path) -> "Results":
+    def _result(self, runs: "list[tuple[RunResult, Usage]]", lalm: Path) -> "Results":
+        from earwitness.desta import checkpoint
         from services.evaluator.result import Experiment as Results
         from services.evaluator.result import Point
         from services.trainer import curve
@@ -252,9 +253,8 @@ class Experiment:
             curve=tuple(Point(step=at.step, loss=at.loss) for at in points if at.loss is not None),
             held_out=tuple(Point(step=at.step, loss=at.held_out) for at in points if at.held_out is not None),
             lineage={
-                "earwitness": __version__,
-                "training rows": hashlib.sha256((targets / "train.jsonl").read_bytes()).hexdigest(),
-                **{f"train.{key}": str(value) for key, value in to_tree(self.config.train).items()},
+                **checkpoint.lineage(checkpoint.read_card(lalm / "checkpoint")),
+                **{f"train.{key}": str(value) for key, value in recipe(self.config.train).items()},
             },
             timings=tuple(self.timings),
         )

@@ -126,6 +126,7 @@ def _parameters(plan: Plan, identity: Identity) -> dict[str, Parameter]:
         "temperature": sampling.temperature,
         "thinking": plan.thinking,
         "top_p": sampling.top_p,
+        **{f"lineage.{name}": value for name, value in sorted(identity.lineage.items())},
     }
 
 

@@ -13,6 +13,7 @@ from earwitness.errors import InvalidInput
 from earwitness.identity import identify
 from earwitness.sampling import Generation, Sampling
 from services.lalm import choices as options
+from services.lalm.adapted import AdaptedEngine
 from services.lalm.config import LalmConfig
 from services.lalm.engine import ChoiceScore, ClipIn
 
@@ -29,13 +30,15 @@ class DestaEngine:
     """A trained DeSTA connector between a speech encoder and a language model."""
 
     def __init__(self, config: LalmConfig) -> None:
-        """Loads the checkpoint and the models that it names; raises what `earwitness.desta.checkpoint` raises."""
+        """Loads the checkpoint and the models that it names; raises what `earwitness.desta.checkpoint` raises.
+
+        Adapters in the LLM are vLLM's to apply: its weights stay those of the backbone.
+        """
         import torch
         from transformers import AutoTokenizer
 
         from earwitness.desta import checkpoint
         from earwitness.desta.model import Perception
-        from earwitness.engines.vllm_audio import VllmAudioEngine
         from earwitness.models import ModelRef, resolve
         from earwitness.transcriber import Transcriber
 
@@ -46,9 +49,11 @@ class DestaEngine:
         encoder = resolve(ModelRef.parse(card.config.encoder), hub_token_file=config.hub_token_file)
         llm = resolve(ModelRef.parse(card.config.llm), hub_token_file=config.hub_token_file)
         self._desta = replace(card.config, encoder=str(encoder), llm=str(llm))
-        self._engine = VllmAudioEngine(llm, replace(config.vllm, dtype=self._desta.dtype), prompt_embeds=True)
+        self._engine = AdaptedEngine(llm, self._desta, config.vllm)
         self._table = _embedding_table(llm, getattr(torch, self._desta.dtype))
-        connector = checkpoint.load_connector(config.checkpoint, _shape(encoder), self._table.embedding_dim)
+        connector, adapter = checkpoint.load(config.checkpoint, _shape(encoder), self._table.embedding_dim)
+        if adapter:
+            self._engine.adapt(adapter)
         self._device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._perception = Perception.load(self._desta, connector).eval().to(self._device)
         tokenizer: Any = AutoTokenizer.from_pretrained(llm)
@@ -59,7 +64,7 @@ class DestaEngine:
         whisper = resolve(ModelRef.parse(config.whisper)) if config.whisper else encoder
         self._transcriber = Transcriber(whisper, num_threads=threads, device=self._device)
         self._heard: Batcher[ClipIn, tuple[torch.Tensor, str]] = Batcher(self._hear, CLIPS_AT_ONCE)
-        self.identity = identify(
+        identity = identify(
             card.config.llm,
             llm,
             engine=f"desta {__version__}, {self._engine.version}",
@@ -69,6 +74,7 @@ class DestaEngine:
             whisper=config.whisper,
             long_audio="" if config.long_audio == "refuse" else config.long_audio,
         )
+        self.identity = replace(identity, lineage=checkpoint.lineage(card))
 
     async def listen(
         self, messages: Sequence[Message], clips: Sequence[ClipIn], sampling: Sampling, *, thinking: bool

@@ -119,9 +119,9 @@ class TrainConfig:
     """Serves `/metrics` for Prometheus there, on the machine of the first worker; 0 takes a free port."""
     metrics_host: str = "127.0.0.1"
     wandb_project: str = ""
-    """Tells Weights & Biases of every step; wants `pip install wandb`."""
+    """Tells Weights & Biases of every step; wants `pip install wandb`. `WANDB_MODE=offline` keeps it here."""
     mlflow_uri: str = ""
-    """Tells the MLflow server, or the folder, of every step; wants `pip install mlflow`."""
+    """Tells an MLflow server, or a database such as `sqlite:///mlflow.db`, of each step; wants `pip install mlflow`."""
 
     def __post_init__(self) -> None:
         """Raises InvalidInput, with the field, for a value that is out of range or does not fit another."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from earwitness import audio
+from earwitness.desta import disk
 from earwitness.desta.encoder import AudioEncoder
 
 GPU_CLIPS_AT_ONCE = 8
@@ -58,7 +59,7 @@ class DiskCache:
             return
         path = self._path(clip)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        save_file({"taps": heard.taps, "seconds": torch.tensor(heard.seconds, dtype=torch.float64)}, partial)
+        disk.write({"taps": heard.taps, "seconds": torch.tensor(heard.seconds, dtype=torch.float64)}, partial)
         partial.replace(path)
         self._room -= size
 

@@ -10,7 +10,6 @@ The learning rate, the order of the examples and all randomness are functions of
 is their whole state; the position is there to be read, and is checked. Heavy: imports torch.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from pathlib import Path
 import msgspec
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from earwitness.desta import adapters, checkpoint
+from earwitness.desta import adapters, checkpoint, disk
 from earwitness.desta.config import DestaConfig, EncoderShape
 from earwitness.desta.connector import Connector
 from earwitness.errors import InvalidInput
@@ -81,16 +80,16 @@ class TrainState:
         shutil.rmtree(partial, ignore_errors=True)
         adapter = adapters.tensors(llm) if llm else None
         checkpoint.save(partial, connector, self._desta, {**(extra or {}), "step": reached.step}, adapter=adapter)
-        save_file(_tensors(optimizer), partial / OPTIMIZER)
+        disk.write(_tensors(optimizer), partial / OPTIMIZER)
         (partial / STATE).write_bytes(msgspec.json.encode(reached))
         if curve is not None and curve.is_file():
             shutil.copyfile(curve, partial / CURVE)
         for path in (*partial.iterdir(), partial):
-            _sync(path)
+            disk.sync(path)
         place = self._folder / name_of(reached.step)
         shutil.rmtree(place, ignore_errors=True)  # of another run of the same settings, or one that was rolled back
         partial.rename(place)
-        _sync(self._folder)
+        disk.sync(self._folder)
         if self._mirror:
             self._mirror.put(place)
         self._prune()
@@ -181,11 +180,3 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tenso
         state.setdefault(int(index), {})[name] = tensor
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": dict(sorted(state.items())), "param_groups": groups})
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,5 @@
-"""An exported model in the LALM service's engine: the greedy text about a clip is that of the checkpoint, adapters and
-all.
+"""A checkpoint and its export in the LALM service's engine: the greedy text about a clip is that of transformers,
+adapters and all.
 """
 
 from dataclasses import replace
@@ -24,13 +24,18 @@ TOKENS = 16
 
 
 @pytest.mark.parametrize("name", ["Llama-3.1-8B", "Phi-4-mini-4B"])
-@pytest.mark.parametrize("lora", [None, LoraConfig(rank=4)], ids=["plain", "with adapters"])
+@pytest.mark.parametrize(
+    ("lora", "exported"),
+    [(None, True), (LoraConfig(rank=4), True), (LoraConfig(rank=4), False)],
+    ids=["plain", "adapters merged", "adapters as they are"],
+)
 async def test_the_service_says_what_the_checkpoint_does(
-    name: str, lora: LoraConfig | None, tmp_path: Path, speech_clip: tuple[Clip, str]
+    name: str, lora: LoraConfig | None, exported: bool, tmp_path: Path, speech_clip: tuple[Clip, str]
 ) -> None:
     import torch
     from transformers import AutoTokenizer
 
+    from earwitness import models
     from earwitness.desta import adapters, checkpoint
     from earwitness.desta.connector import Connector
     from earwitness.desta.model import DestaModel
@@ -45,8 +50,11 @@ async def test_the_service_says_what_the_checkpoint_does(
     values = adapters.tensors(model.llm)
     for value in values.values():
         value.data.normal_(std=0.1)
-    checkpoint.save(tmp_path / "checkpoint", model.perception.connector, config, {}, adapter=values)
-    folder = export(tmp_path / "checkpoint", tmp_path / "exported")
+    made = {"run": "r1", "data": {"train_rows": "ab"}}
+    folder = tmp_path / "checkpoint"
+    checkpoint.save(folder, model.perception.connector, config, made, adapter=values)
+    if exported:
+        folder = export(folder, tmp_path / "exported")
     clip, words = speech_clip
     tokenizer = AutoTokenizer.from_pretrained(llm)
     prompt = Splicer(tokenizer, config).splice(MESSAGES, [words])
@@ -61,3 +69,5 @@ async def test_the_service_says_what_the_checkpoint_does(
     finally:
         engine.stop()
     assert answer.text == tokenizer.decode(ids, skip_special_tokens=True) != ""
+    assert engine.identity.lineage == {"run": "r1", "data.train_rows": "ab"}
+    assert exported or engine.identity.weights == models.fingerprint(llm)

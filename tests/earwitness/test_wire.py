@@ -110,7 +110,13 @@ def test_no_log_probabilities_and_those_of_the_tokens_alone_are_not_the_same():
 
 def test_an_identity_survives_the_wire():
     identity = Identity(
-        model="org/name@rev", fingerprint="ab", engine="vllm 1", dtype="float32", context_tokens=4096, weights="cd"
+        model="org/name@rev",
+        fingerprint="ab",
+        engine="vllm 1",
+        dtype="float32",
+        context_tokens=4096,
+        weights="cd",
+        lineage={"run": "r1", "data.train_rows": "ef"},
     )
     message = wire.identity_to(identity)
     assert wire.identity_from(message) == identity

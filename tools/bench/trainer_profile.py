@@ -58,15 +58,28 @@ class Reckoned:
     """Bytes of what has a size that is known."""
 
 
-def reckon() -> Reckoned:
-    """Counts a step at the paper's size, encoder outputs not kept."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """Whisper-large-v3, the connector and Qwen3-8B, by their shapes."""
+
+    flops: Flops
+    weights: dict[str, int]
+    """Of `llm`, `encoder` and `connector`."""
+    vocabulary: int
+    llm_width: int
+    llm_layers: int
+    encoder_width: int
+    encoder_layers: int
+
+
+def paper_size() -> Size:
+    """Counts models of the paper's size, without memory for their weights."""
     import torch
     from transformers import AutoModelForCausalLM, Qwen3Config, WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
     from earwitness.desta.config import DestaConfig, default_tapped_layers
     from earwitness.desta.connector import Connector
-    from earwitness.desta.loss import LOGITS_AT_ONCE
 
     # config.json of Qwen/Qwen3-8B and openai/whisper-large-v3.
     wide: Any = Qwen3Config(
@@ -82,7 +95,24 @@ def reckon() -> Reckoned:
         connector = Connector(DestaConfig(encoder="", llm=""), heard, wide.hidden_size)
     ears = SimpleNamespace(encoder=encoder, tapped_layers=default_tapped_layers(heard.encoder_layers))
     model: Any = SimpleNamespace(llm=llm, perception=SimpleNamespace(encoder=ears, connector=connector))
-    flops = Flops.of(model)
+    modules: dict[str, Any] = {"llm": llm, "encoder": encoder, "connector": connector}
+    return Size(
+        flops=Flops.of(model),
+        weights={name: sum(each.numel() for each in module.parameters()) for name, module in modules.items()},
+        vocabulary=wide.vocab_size,
+        llm_width=wide.hidden_size,
+        llm_layers=wide.num_hidden_layers,
+        encoder_width=heard.d_model,
+        encoder_layers=heard.encoder_layers,
+    )
+
+
+def reckon() -> Reckoned:
+    """Counts a step at the paper's size, encoder outputs not kept."""
+    from earwitness.desta.loss import LOGITS_AT_ONCE
+
+    size = paper_size()
+    flops, weights = size.flops, size.weights
     parts = {
         "LLM's layers, 4 a weight and token": BATCH * (PROMPT_TOKENS + ANSWER_TOKENS) * flops.token,
         "output embeddings, at answer tokens": BATCH * ANSWER_TOKENS * flops.answer_token,
@@ -90,13 +120,11 @@ def reckon() -> Reckoned:
         "encoder, 2": BATCH * flops.encoded,
     }
     peak = next(peak for name, peak in PEAKS_BF16 if name == GPU)
-    count = {name: sum(each.numel() for each in module.parameters()) for name, module in
-             (("llm", llm), ("encoder", encoder), ("connector", connector))}  # fmt: skip
     memory = {
-        "LLM and encoder, bfloat16": 2.0 * (count["llm"] + count["encoder"]),
-        "connector: weights, gradient, two moments, float32": 16.0 * count["connector"],
-        "tapped layers of the clips, bfloat16": 2.0 * BATCH * 4 * 1500 * heard.d_model,
-        "logits in float32: all of them": 4.0 * BATCH * (PROMPT_TOKENS + ANSWER_TOKENS) * wide.vocab_size,
+        "LLM and encoder, bfloat16": 2.0 * (weights["llm"] + weights["encoder"]),
+        "connector: weights, gradient, two moments, float32": 16.0 * weights["connector"],
+        "tapped layers of the clips, bfloat16": 2.0 * BATCH * 4 * 1500 * size.encoder_width,
+        "logits in float32: all of them": 4.0 * BATCH * (PROMPT_TOKENS + ANSWER_TOKENS) * size.vocabulary,
         "logits in float32: as many as stand at once": 4.0 * LOGITS_AT_ONCE,
     }
     return Reckoned(parts=parts, seconds=sum(parts.values()) / (0.5 * peak), memory=memory)

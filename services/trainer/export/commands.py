@@ -16,7 +16,7 @@ def register(steps: Any) -> None:
     export.add_argument(
         "--keep-adapters",
         action="store_true",
-        help="leave adapters beside the LLM, in peft's form; `serve lalm` refuses it",
+        help="leave adapters beside the LLM, in peft's form",
     )
     export.add_argument(
         "--bundle", action="store_true", help="copy encoder and LLM into the folder even if a hub has them"

@@ -84,6 +84,8 @@ def export(checkpoint: Path, out: Path, choices: Choices | None = None) -> Path:
     _write_code(partial)
     described = Described(card=card, parts=parts, merged=merged, rows=choices.rows, sources=sources, name=out.name)
     (partial / "README.md").write_text(markdown(described), encoding="utf-8")
+    for path in partial.rglob("*.safetensors"):
+        shutil.copymode(partial / "README.md", path)  # transformers leaves them to their owner alone
     partial.rename(out)
     return out
 
@@ -93,8 +95,6 @@ def restore(exported: Path, checkpoint: Path) -> Path:
 
     Raises NotFound or InvalidInput for a folder that cannot be read.
     """
-    from safetensors.torch import load_file
-
     from earwitness.desta import adapters
     from earwitness.desta.checkpoint import load, read_card, save
     from earwitness.desta.config import config_from_json
@@ -105,9 +105,8 @@ def restore(exported: Path, checkpoint: Path) -> Path:
     origin: Any = card.extra.get("exported_from")
     if not isinstance(origin, Mapping):
         raise InvalidInput("was not exported", str(exported), "give a folder that `earwitness train export` wrote")
-    kept = exported / ADAPTER / "adapter_model.safetensors"
-    if kept.is_file() and not adapter:
-        adapter = adapters.from_peft(load_file(kept))
+    if (exported / ADAPTER).is_dir() and not adapter:
+        adapter = adapters.read(exported / ADAPTER)
     extra = {key: value for key, value in card.extra.items() if key != "exported_from"}
     save(checkpoint, connector, config_from_json(dict(origin)), extra, adapter=adapter)
     return checkpoint
@@ -117,6 +116,7 @@ def _write_tensors(
     checkpoint: Path, out: Path, card: "Card", sources: Mapping[str, Path], parts: Mapping[str, str], *, merged: bool
 ) -> None:
     """Writes config and tensors, and adapters in whatever form."""
+    from earwitness.desta import adapters
     from earwitness.desta.checkpoint import load, save
 
     connector, adapter = load(checkpoint, *_shapes(sources["encoder"], sources["llm"]))
@@ -126,18 +126,16 @@ def _write_tensors(
     extra = {**card.extra, "exported_from": named.to_json()}
     more = {**KEYS, "parts": places}
     save(out, connector, settings, extra, adapter=None if merged else adapter, more=more)
-    if adapter:
-        _write_adapter(out, named, sources["llm"], adapter, merged=merged)
+    if adapter and named.lora:
+        adapters.save(out / ADAPTER, adapter, named.lora, named.llm)
+    if merged:
+        _write_merged(out, named, sources["llm"], adapter)
 
 
-def _write_adapter(
-    out: Path, config: "DestaConfig", llm_folder: Path, adapter: Mapping[str, Any], *, merged: bool
-) -> None:
-    """Writes the adapters as peft does, and the LLM with them in it where they are to be merged."""
-    import peft
+def _write_merged(out: Path, config: "DestaConfig", llm_folder: Path, adapter: Mapping[str, Any]) -> None:
+    """Writes the LLM with the adapters in its weights."""
     import torch
-    from safetensors.torch import save_file
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     from earwitness.desta import adapters
 
@@ -145,22 +143,9 @@ def _write_adapter(
     llm: Any = AutoModelForCausalLM.from_pretrained(llm_folder, dtype=getattr(torch, config.dtype))
     adapters.adapt(llm, config.lora)
     adapters.fill(llm, adapter)
-    settings: Any = peft.LoraConfig(
-        r=config.lora.rank,
-        lora_alpha=config.lora.alpha,
-        lora_dropout=config.lora.dropout,
-        target_modules=adapters.targets_of(llm),
-        task_type="CAUSAL_LM",
-        base_model_name_or_path=config.llm,
-        inference_mode=True,
-    )
-    settings.save_pretrained(out / ADAPTER)
-    save_file(adapters.to_peft(adapter), out / ADAPTER / "adapter_model.safetensors", metadata={"format": "pt"})
-    if merged:
-        adapters.merge(llm)
-        llm.save_pretrained(out / "llm")
-        tokenizer: Any = AutoTokenizer.from_pretrained(llm_folder)
-        tokenizer.save_pretrained(out / "llm")
+    adapters.merge(llm)
+    llm.save_pretrained(out / "llm")
+    _write_tokenizer(llm_folder, out / "llm")
 
 
 def _write_tokenizer(llm: Path, out: Path) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -110,11 +111,18 @@ def test_an_adapter_that_does_not_fit_is_named(adapted):
         adapters.fill(adapted.llm, values)
 
 
-def test_names_pass_to_peft_and_back(adapted):
-    values = dict(adapters.tensors(adapted.llm))
-    theirs = adapters.to_peft(values)
-    assert "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" in theirs
-    assert adapters.from_peft(theirs).keys() == values.keys()
+def test_adapters_are_written_as_peft_reads_them_and_come_back(adapted, tmp_path):
+    from peft import PeftModel
+
+    bend(adapted.eval())
+    values = adapters.tensors(adapted.llm)
+    adapters.save(tmp_path / "adapter", values, LORA, "tiny")
+    theirs: Any = PeftModel.from_pretrained(make_llm("llama"), tmp_path / "adapter").eval()
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.allclose(theirs(ids).logits, adapted.llm(ids).logits, atol=1e-5)
+    back = adapters.read(tmp_path / "adapter")
+    assert back.keys() == values.keys()
+    assert all(torch.equal(each, values[name]) for name, each in back.items())
 
 
 def test_a_map_that_the_llm_does_not_have_is_refused_with_those_it_has():

@@ -1,12 +1,13 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from earwitness.desta import checkpoint
-from earwitness.desta.checkpoint import fingerprint, load_connector, read_card, read_config, save
+from earwitness.desta import checkpoint, disk
+from earwitness.desta.checkpoint import fingerprint, lineage, load, read_card, read_config, save
 from earwitness.desta.connector import Connector
 from earwitness.errors import InvalidInput, NotFound, UnknownKey
 from tests.earwitness.desta.conftest import LLM_WIDTH, released_config, with_released_defaults
@@ -36,11 +37,27 @@ def test_a_checkpoint_gives_back_what_was_saved(config, shape, tmp_path):
     card = read_card(tmp_path / "step-1")
     assert (card.config, card.fingerprint, card.extra) == (config, digest, {"step": 1, "note": "é"})
     assert read_config(tmp_path / "step-1") == config
-    loaded = load_connector(tmp_path / "step-1", shape, LLM_WIDTH)
+    loaded = load(tmp_path / "step-1", shape, LLM_WIDTH)[0]
     assert same(loaded, connector)
     assert fingerprint(loaded) == digest
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     assert not loaded.training
+
+
+def test_a_checkpoint_tells_where_it_comes_from_in_flat_names_and_without_its_settings(config, shape, tmp_path):
+    made = {"run": "r1", "step": 7, "data": {"train_rows": "ab", "manifest": ""}, "settings": {"seed": 42}}
+    save(tmp_path / "c", make(config, shape, 0), config, {**made, "exported_from": config.to_json()})
+    card = read_card(tmp_path / "c")
+    assert lineage(card) == {"run": "r1", "step": "7", "data.train_rows": "ab", "data.manifest": ""}
+
+
+def test_a_checkpoint_may_be_read_by_whom_the_umask_says(config, shape, tmp_path):
+    before = os.umask(0o027)
+    try:
+        save(tmp_path / "c", make(config, shape, 0), config, {})
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "c").iterdir()} == {0o640}
 
 
 def test_a_checkpoint_holds_only_what_trains(config, shape, tmp_path):
@@ -78,8 +95,8 @@ def operations(monkeypatch):
         (Path, "mkdir"),
         (Path, "rename"),
         (Path, "write_text"),
-        (checkpoint, "save_file"),
-        (checkpoint, "_sync"),
+        (disk, "write"),
+        (disk, "sync"),
         (checkpoint.shutil, "rmtree"),
     ):
         spy(owner, name)
@@ -104,12 +121,12 @@ def test_a_crash_at_any_moment_leaves_a_checkpoint_whole_or_absent(config, shape
             except CrashError:
                 crashes += 1
         try:
-            found = load_connector(folder, shape, LLM_WIDTH)
+            found = load(folder, shape, LLM_WIDTH)[0]
             assert same(found, new if read_card(folder).extra == {"step": 2} else old)
         except NotFound:
             assert not replaces
         save(folder, newest, config, {"step": 3})
-        assert same(load_connector(folder, shape, LLM_WIDTH), newest)
+        assert same(load(folder, shape, LLM_WIDTH)[0], newest)
         assert [path.name for path in folder.parent.iterdir()] == ["c"]
     assert crashes >= 8
 
@@ -120,7 +137,7 @@ def test_what_is_not_there_is_not_found_by_its_path(config, shape, tmp_path):
     save(tmp_path / "c", make(config, shape, 0), config, {})
     (tmp_path / "c" / "model.safetensors").unlink()
     with pytest.raises(NotFound, match=r"c/model\.safetensors"):
-        load_connector(tmp_path / "c", shape, LLM_WIDTH)
+        load(tmp_path / "c", shape, LLM_WIDTH)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: data[:-1] + b"\x7f"])
@@ -129,7 +146,7 @@ def test_damaged_tensors_are_refused(config, shape, tmp_path, damage):
     path = tmp_path / "c" / "model.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InvalidInput, match=r"model\.safetensors"):
-        load_connector(tmp_path / "c", shape, LLM_WIDTH)
+        load(tmp_path / "c", shape, LLM_WIDTH)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"desta": 1}', '{"desta": {"encoder": "e"}}', "\udcff"])
@@ -165,7 +182,7 @@ def test_a_checkpoint_of_the_released_layout_loads(config, shape, tmp_path):
     write_released(tmp_path / "c", connector, config)
     found = read_config(tmp_path / "c")
     assert (found.llm, found.qformer_layers, found.num_queries) == (config.llm, 2, 64)
-    assert same(load_connector(tmp_path / "c", shape, LLM_WIDTH), connector)
+    assert same(load(tmp_path / "c", shape, LLM_WIDTH)[0], connector)
 
 
 def released_names(num_taps, num_layers):
@@ -191,11 +208,11 @@ def test_a_checkpoint_passes_from_the_released_layout_to_ours_and_back(config, s
     config = with_released_defaults(config)
     connector = make(config, shape, 0)
     write_released(tmp_path / "released", connector, config)
-    theirs = load_connector(tmp_path / "released", shape, LLM_WIDTH)
+    theirs = load(tmp_path / "released", shape, LLM_WIDTH)[0]
     digest = save(tmp_path / "ours", theirs, read_config(tmp_path / "released"), {})
-    ours = load_connector(tmp_path / "ours", shape, LLM_WIDTH)
+    ours = load(tmp_path / "ours", shape, LLM_WIDTH)[0]
     write_released(tmp_path / "again", ours, read_config(tmp_path / "ours"))
-    again = load_connector(tmp_path / "again", shape, LLM_WIDTH)
+    again = load(tmp_path / "again", shape, LLM_WIDTH)[0]
     assert fingerprint(again) == digest == fingerprint(connector)
     first, last = (load_file(tmp_path / name / "model.safetensors") for name in ("released", "again"))
     assert first.keys() == last.keys()
@@ -219,7 +236,7 @@ def test_every_tensor_must_fit_and_the_one_that_does_not_is_named(config, shape,
     config = with_released_defaults(config)
     write_released(tmp_path / "c", make(config, shape, 0), config, change)
     with pytest.raises(InvalidInput, match=fault):
-        load_connector(tmp_path / "c", shape, LLM_WIDTH)
+        load(tmp_path / "c", shape, LLM_WIDTH)
 
 
 def test_a_released_model_with_another_connector_is_refused(config, shape, tmp_path):

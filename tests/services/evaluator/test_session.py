@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from earwitness import wav
@@ -59,6 +61,16 @@ async def test_a_result_names_the_captioner_or_the_lalm_with_its_fingerprint(ope
     assert cascade.captioner == f"describer (echo 1, {describer.identity.fingerprint[:12]})"
     assert (cascade.caption_prompt, cascade.checkpoint, audio.captioner) == ("plain@1", "", "")
     assert audio.checkpoint == f"listener (echo 1, {listener.identity.fingerprint[:12]})"
+
+
+async def test_a_run_against_a_lalm_that_was_trained_here_says_which_training_it_came_from(house, open_session, clips):
+    listener = Listener()
+    made = {"run": "r1", "step": "500", "data.train_rows": "ab", "code.sha256": "cd"}
+    listener.identity = replace(listener.identity, lineage=made)
+    async with open_session(lalm=await house.serve(listener)) as session:
+        result, _ = await session.run(clips, "audio")
+    said = {name: value for name, value in result.parameters.items() if name.startswith("lineage.")}
+    assert said == {f"lineage.{name}": value for name, value in made.items()}
 
 
 async def test_the_clips_of_all_runs_are_decoded_once_and_plain_ones_never(opened, clips):

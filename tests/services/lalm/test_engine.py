@@ -67,7 +67,7 @@ async def test_the_served_answer_is_that_of_transformers(
         ]
     )
     local = replace(SETTINGS, encoder=str(whisper_folder), llm=str(smollm2_folder))
-    connector = checkpoint.load_connector(folder, AutoConfig.from_pretrained(whisper_folder), 576)
+    connector = checkpoint.load(folder, AutoConfig.from_pretrained(whisper_folder), 576)[0]
     reference = DestaModel.load(local, connector).eval()
     tokenizer = AutoTokenizer.from_pretrained(smollm2_folder)
     splicer = Splicer(tokenizer, local)
@@ -123,7 +123,7 @@ async def test_options_have_the_log_probabilities_of_transformers(
 
     choices = ["A", "B", "A dog barks.", "A dog barks loudly.", " Piano"]
     local = replace(SETTINGS, encoder=str(whisper_folder), llm=str(smollm2_folder))
-    connector = checkpoint.load_connector(folder, AutoConfig.from_pretrained(whisper_folder), 576)
+    connector = checkpoint.load(folder, AutoConfig.from_pretrained(whisper_folder), 576)[0]
     reference = DestaModel.load(local, connector).eval()
     splicer = Splicer(AutoTokenizer.from_pretrained(smollm2_folder), local)
     for number, clip in enumerate(clips[:4]):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from earwitness.desta.checkpoint import fingerprint, load, load_connector, read_card
+from earwitness.desta.checkpoint import fingerprint, load, read_card
 from earwitness.desta.config import LoraConfig
 from earwitness.desta.connector import Connector
 from earwitness.desta.model import DestaModel, Perception
@@ -90,7 +90,7 @@ def test_the_checkpoint_is_what_was_trained_and_says_how(run, model, whisper, co
     card = read_card(folder / "checkpoint")
     assert card.extra == {"note": "é", "step": 3}
     assert card.config == config
-    trained = load_connector(folder / "checkpoint", whisper.config, LLM_WIDTH)
+    trained = load(folder / "checkpoint", whisper.config, LLM_WIDTH)[0]
     assert fingerprint(trained) == card.fingerprint != fingerprint(model().perception.connector)
 
 
@@ -190,6 +190,14 @@ def test_a_batch_in_passes_has_the_loss_and_the_gradient_of_one_at_once(model, d
     once, passes = first(8), first(3)
     assert (passes.loss, passes.gradient_norm) == pytest.approx((once.loss, once.gradient_norm), rel=1e-4)
     assert (passes.tokens, passes.examples, passes.read_tokens) == (once.tokens, 8, once.read_tokens)
+
+
+def test_gradients_are_clipped_together_and_what_they_were_is_told(model, data, tmp_path):
+    trainer = Trainer(model(), data, settings(clip_norm=1e-3), World(), cache=tmp_path, of={})
+    point = trainer.step(1)
+    norms = torch.stack([parameter.grad.norm() for parameter in trainer.trained if parameter.grad is not None])
+    assert norms.norm().item() == pytest.approx(1e-3, rel=1e-3)
+    assert point.gradient_norm > 1e-2
 
 
 def test_layers_that_compute_again_change_no_loss(run):

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from earwitness.desta.checkpoint import load_connector
+from earwitness.desta.checkpoint import load
 from earwitness.errors import NotFound
 from services.trainer import curve, rows
 from services.trainer.session import train
@@ -56,7 +56,7 @@ def test_two_workers_have_the_losses_and_weights_of_one_process(config, targets,
         assert (other.loss, other.gradient_norm) == pytest.approx((mine.loss, mine.gradient_norm), rel=TOLERANCE)
         counted = ("tokens", "read_tokens", "examples", "audio_s", "learning_rate", "epoch")
         assert [getattr(other, name) for name in counted] == [getattr(mine, name) for name in counted]
-    first, second = (load_connector(place, whisper.config, LLM_WIDTH).state_dict() for place in places.values())
+    first, second = (load(place, whisper.config, LLM_WIDTH)[0].state_dict() for place in places.values())
     for name, tensor in first.items():
         assert (second[name] - tensor).abs().max() < 1e-3, name
 

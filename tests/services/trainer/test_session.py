@@ -1,4 +1,5 @@
 import hashlib
+import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from earwitness.errors import NotFound
 from services.trainer import rows
 from services.trainer.config import EvaluateConfig, recipe
 from services.trainer.curve import read
+from services.trainer.evaluation import free_port
 from services.trainer.lineage import lineage_of
+from services.trainer.progress import StepBar
 from services.trainer.session import Job, models_of, train, tree_of
 from tests.earwitness.desta.conftest import make_llm
 from tests.services.trainer.conftest import row, settings
@@ -73,6 +76,23 @@ def test_the_same_seed_gives_the_same_model_and_another_one_another(config, targ
         )
         fingerprints[name] = read_card(train(changed, targets, corpus, tmp_path / name)).fingerprint
     assert fingerprints["one"] == fingerprints["again"] != fingerprints["other"]
+
+
+def test_a_run_serves_its_metrics_while_it_goes_on(config, targets, corpus, tmp_path, monkeypatch):
+    seen: list[str] = []
+    show = StepBar.show
+
+    def look(bar, point):
+        show(bar, point)
+        if point.step == 3:  # what is told of a step stands there at the next
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                seen.append(answer.read().decode())
+
+    monkeypatch.setattr(StepBar, "show", look)
+    port = free_port()
+    train(replace(config, metrics_port=port), targets, corpus, tmp_path / "lalm")
+    (text,) = seen
+    assert "earwitness_trainer_step 2.0" in text and "earwitness_trainer_model_flops_utilization_ratio" in text
 
 
 def test_without_rows_there_is_nothing_to_do(config, tmp_path, corpus):

@@ -1,13 +1,14 @@
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from earwitness.desta import checkpoint
+from earwitness.desta import checkpoint, disk
 from earwitness.desta.checkpoint import fingerprint
 from earwitness.desta.connector import Connector
 from earwitness.errors import InvalidInput
-from services.trainer import state as module
 from services.trainer.batches import Position
 from services.trainer.state import OPTIMIZER, Reached, TrainState, read
 from tests.services.trainer.conftest import LLM_WIDTH
@@ -87,10 +88,13 @@ def test_a_state_is_a_checkpoint_that_can_be_served_and_says_where_it_stands(mak
     learned, curve = make(0), tmp_path / "curve.jsonl"
     curve.write_text("{}\n")
     reached = Reached(step=7, next=Position(epoch=1, batch=2), held_out=0.5)
+    before = os.umask(0o022)
     place = open_state(tmp_path / "state").save(reached, *learned, {"run": "abc"}, curve=curve)
+    os.umask(before)
     assert names(place) == sorted(["config.json", "curve.jsonl", "model.safetensors", OPTIMIZER, "state.json"])
+    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o644}
     assert checkpoint.read_card(place).extra == {"run": "abc", "step": 7}
-    assert fingerprint(checkpoint.load_connector(place, whisper.config, LLM_WIDTH)) == fingerprint(learned[0])
+    assert fingerprint(checkpoint.load(place, whisper.config, LLM_WIDTH)[0]) == fingerprint(learned[0])
     assert read(place) == reached
 
 
@@ -133,10 +137,9 @@ def operations(monkeypatch) -> tuple[list[str], list[int | None]]:
 
     spy(Path, "rename")
     spy(Path, "write_text")
-    spy(checkpoint, "save_file")
-    spy(module, "save_file")
-    spy(module.os, "fsync")
-    spy(module.shutil, "rmtree")
+    spy(disk, "write")
+    spy(disk, "sync")
+    spy(shutil, "rmtree")
     return done, crash_at
 
 
@@ -151,7 +154,7 @@ def test_a_crash_at_any_moment_leaves_the_old_state_or_the_new_one(make, open_st
             crash_at[0] = moment
             try:
                 save(state, 2, new)
-                assert {"save_file", "rename", "rmtree"} <= set(done)
+                assert {"write", "rename", "rmtree"} <= set(done)
                 break
             except CrashError:
                 crashes += 1

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -103,18 +104,26 @@ def test_the_folder_is_a_checkpoint_whose_model_says_the_same(made, whisper, tmp
     card = checkpoint.read_card(out)
     assert card.config.lora is None
     assert card.config.llm == str(out / "llm")
-    connector = checkpoint.load_connector(out, whisper.config, LLM_WIDTH)
+    connector = checkpoint.load(out, whisper.config, LLM_WIDTH)[0]
     merged = DestaModel.load(card.config, connector).eval()
     assert text_of(merged, card.config) == text
     assert checkpoint.fingerprint(connector) == checkpoint.fingerprint(model.perception.connector)
 
 
-def test_adapters_that_stay_apart_are_refused_by_who_cannot_have_them(made, whisper, tmp_path):
-    place, _, _ = made(LoraConfig(rank=4))
+def test_adapters_that_stay_apart_are_in_the_checkpoint_that_the_folder_is(made, whisper, tmp_path):
+    place, model, _ = made(LoraConfig(rank=4))
     out = export(place, tmp_path / "out", Choices(merge=False))
-    for folder in (place, out):
-        with pytest.raises(InvalidInput, match="train export"):
-            checkpoint.load_connector(folder, whisper.config, LLM_WIDTH)
+    adapter = checkpoint.load(out, whisper.config, LLM_WIDTH)[1]
+    assert checkpoint.read_card(out).config.lora == LoraConfig(rank=4)
+    assert all(torch.equal(each, adapter[name]) for name, each in adapters.tensors(model.llm).items())
+
+
+def test_every_file_may_be_read_by_whom_the_umask_says(made, tmp_path):
+    place, _, _ = made(LoraConfig(rank=4))
+    before = os.umask(0o022)
+    out = export(place, tmp_path / "out")
+    os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o644}
 
 
 @pytest.mark.parametrize("choices", [Choices(), Choices(merge=False)], ids=["merged", "apart"])
