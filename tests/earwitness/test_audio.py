@@ -124,6 +124,7 @@ def test_a_stream_that_hides_its_length_is_refused_without_being_held():
         (sounds.encode(SOUND, 2_000_000), "sample rate of 2000000 Hz"),
         (sounds.encode(np.zeros((100, 40))), "40 channels"),
     ],
+    ids=range(9),  # a file holds the time of its making
 )
 def test_what_is_no_recording_is_refused_with_field_and_remedy(file, message):
     with pytest.raises(UnreadableAudio, match=message) as caught:

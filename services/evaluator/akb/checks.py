@@ -24,6 +24,8 @@ SHORT = 12
 STEM = 5
 """Words are compared by so many letters, so that "vibrate" and "vibration" count as one."""
 _NUMBER = re.compile(r"(-?\d[\d,]*(?:\.\d+)?)(\D*)")
+_ARTICLE = re.compile(r"^(the|an?)\s+")
+_LEFTOVER = re.compile(r'[{}]|"?\b(answer|distractors|source)"?:')
 CATCH_ALLS = ("all of the above", "none of the above", "both a and b", "all of these", "none of these")
 
 
@@ -130,15 +132,41 @@ def outstanding_length(questions: Sequence[Question]) -> list[Finding]:
 
 
 def copied_words(questions: Sequence[Question]) -> list[Finding]:
-    """Finds answers that share a content word with the question which no distractor shares."""
+    """Finds answers that share a content word with the question which no distractor shares.
+
+    Where a distractor shares as many, as in "steel or rubber?", whoever follows the words learns nothing.
+    """
     found: list[Finding] = []
     for question in questions:
         asked = _stems(question.question)
-        elsewhere = set[str]().union(*(_stems(choice) for choice in question.distractors))
-        if told := sorted((asked & _stems(question.answer)) - elsewhere):
+        own, *others = (asked & _stems(choice) for choice in (question.answer, *question.distractors))
+        told = sorted(own - set[str]().union(*others))
+        if told and len(own) > max(map(len, others)):
             text = f"the answer alone repeats {', '.join(f'{stem}…' for stem in told)} of the question"
             found.append(Finding(check="copied-words", place=question.place, text=text))
     return found
+
+
+def alike_choices(questions: Sequence[Question]) -> list[Finding]:
+    """Finds choices that differ in nothing but case, an article, or the punctuation around them."""
+    found: list[Finding] = []
+    for question in questions:
+        first: dict[str, str] = {}
+        for choice in question.choices:
+            if (before := first.setdefault(_bare(choice), choice)) != choice:
+                text = f"has the choices {before!r} and {choice!r}"
+                found.append(Finding(check="alike-choices", place=question.place, text=text))
+    return found
+
+
+def leftovers(questions: Sequence[Question]) -> list[Finding]:
+    """Finds texts with what is left of a reply's form: braces, or the JSON keys of a draft."""
+    return [
+        Finding(check="leftovers", place=question.place, text=f"has the text {text!r}")
+        for question in questions
+        for text in (question.question, *question.choices)
+        if _LEFTOVER.search(text)
+    ]
 
 
 def catch_alls(questions: Sequence[Question]) -> list[Finding]:
@@ -179,6 +207,8 @@ ALWAYS: tuple[Check, ...] = (
     number_cue,
     outstanding_length,
     copied_words,
+    alike_choices,
+    leftovers,
     catch_alls,
 )
 """The checks that need nothing else."""
@@ -196,6 +226,10 @@ def _numbers(question: Question) -> list[float]:
         return []
     values = [float(match[1].replace(",", "")) for match in read if match]
     return values if len(set(values)) == len(values) else []
+
+
+def _bare(choice: str) -> str:
+    return _ARTICLE.sub("", choice.casefold().strip(" .,;:!?'\""))
 
 
 def _stems(text: str) -> set[str]:

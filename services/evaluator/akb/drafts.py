@@ -1,7 +1,9 @@
 """What a model is asked for and what is read from its reply: the prompt, the schema, and the questions in the text."""
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,7 +14,10 @@ from services.evaluator.akb.taxonomy import Category, Subcategory
 SHOWN = 12
 """Earlier questions that a prompt shows, so that they are not asked again."""
 NUM_DISTRACTORS = 3
-_STRING = {"type": "string", "minLength": 1}
+_BEGUN = re.compile(r'"questions"\s*:\s*\[')
+_NEXT = re.compile(r"[\s,]*(\{)")
+LONGEST_QUESTION, LONGEST_CHOICE, LONGEST_SOURCE = 300, 120, 200
+"""Letters. A small model left to itself goes on until its tokens are spent, and the reply is lost."""
 PROMPT = """\
 Write {number} multiple-choice questions for a benchmark of what language models know about sound.
 
@@ -30,9 +35,16 @@ Reply with JSON: {{"questions": [{{"question", "answer", "distractors", "source"
 
 def schema(most: int) -> dict[str, Any]:
     """Returns the JSON schema of a reply with up to so many questions."""
-    distractors = {"type": "array", "items": _STRING, "minItems": NUM_DISTRACTORS, "maxItems": NUM_DISTRACTORS}
-    properties = {"question": _STRING, "answer": _STRING, "distractors": distractors, "source": _STRING}
-    question = _object(properties)
+    choice = _text(LONGEST_CHOICE)
+    distractors = {"type": "array", "items": choice, "minItems": NUM_DISTRACTORS, "maxItems": NUM_DISTRACTORS}
+    question = _object(
+        {
+            "question": _text(LONGEST_QUESTION),
+            "answer": choice,
+            "distractors": distractors,
+            "source": _text(LONGEST_SOURCE),
+        }
+    )
     return _object({"questions": {"type": "array", "items": question, "minItems": 1, "maxItems": most}})
 
 
@@ -62,33 +74,60 @@ class _Reply(msgspec.Struct):
     questions: list[Any]
 
 
-def questions_in(text: str, category: str, subcategory: str, model: str) -> tuple[list[Question], list[str]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What is wrong with one draft of a reply, or with the reply."""
+
+    text: str
+    draft: str
+    """What it is about, as the model wrote it."""
+
+
+def questions_in(text: str, category: str, subcategory: str, model: str) -> tuple[list[Question], list[Fault]]:
     """Returns the well-formed questions of a reply, the answer first, and what is wrong with each of the others.
 
-    Prose or a code fence around the JSON is passed over; a reply without JSON has no question and one fault.
+    Prose or a code fence around the JSON is passed over; of a reply that breaks off, the whole questions count.
     """
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
-        rows = msgspec.convert(found, _Reply).questions
-    except (ValueError, msgspec.ValidationError) as error:
-        return [], [f"the reply is no JSON of questions: {error}"]
+    rows, faults = _rows(text)
     questions: list[Question] = []
-    faults: list[str] = []
     for row in rows:
         try:
             draft = msgspec.convert(row, _Draft)
         except msgspec.ValidationError as error:
-            faults.append(str(error))
+            faults.append(Fault(text=str(error), draft=json.dumps(row, ensure_ascii=False)))
             continue
         question = _question(draft, category, subcategory, model)
         fault = fault_of_form(question)
         if len(draft.distractors) != NUM_DISTRACTORS:
             fault = f"{len(draft.distractors)} distractors"
         if fault:
-            faults.append(fault)
+            faults.append(Fault(text=fault, draft=question.question))
         else:
             questions.append(question)
     return questions, faults
+
+
+def _rows(text: str) -> tuple[list[Any], list[Fault]]:
+    """Returns what stands for questions in a reply, and what is wrong with the reply as a whole."""
+    decoder = json.JSONDecoder()
+    try:
+        found, _ = decoder.raw_decode(text, text.index("{"))
+        return msgspec.convert(found, _Reply).questions, []
+    except json.JSONDecodeError as error:
+        problem = error.msg
+    except (ValueError, msgspec.ValidationError) as error:
+        return [], [Fault(text=f"the reply is no JSON of questions: {error}", draft=text.strip())]
+    begun = _BEGUN.search(text)
+    rows: list[Any] = []
+    at = begun.end() if begun else 0
+    while begun and (row := _NEXT.match(text, at)):
+        try:
+            found, at = decoder.raw_decode(text, row.start(1))
+        except json.JSONDecodeError:
+            break
+        rows.append(found)
+    told = f"the reply breaks off after {len(rows)} whole questions: {problem}"
+    return rows, [Fault(text=told, draft=text[at:].strip(" ,\n"))]
 
 
 def _question(draft: _Draft, category: str, subcategory: str, model: str) -> Question:
@@ -102,6 +141,10 @@ def _question(draft: _Draft, category: str, subcategory: str, model: str) -> Que
         subcategory=subcategory,
         evidence=f"drafted by {model}" + (f", which names: {source}" if source else ""),
     )
+
+
+def _text(most: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": most}
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from earwitness.errors import EarwitnessError, InvalidInput
 from earwitness.fanout import Outage, fan_out
 from earwitness.sampling import Sampling
 from services.evaluator.akb import drafts
+from services.evaluator.akb.arrangement import arrange
 from services.evaluator.akb.calls import Call, CallLog, key_of
 from services.evaluator.akb.duplicates import Index
-from services.evaluator.akb.question import Question
+from services.evaluator.akb.question import Question, normalised
 from services.evaluator.akb.taxonomy import Category, Subcategory, Taxonomy
 from services.evaluator.akb.writers import Writer
 
@@ -44,6 +45,17 @@ class Order:
             raise InvalidInput(f"there is no subcategory {', '.join(sorted(unknown))}", "--only", "see `akb taxonomy`")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeftOut:
+    """A draft that does not count, and why."""
+
+    subcategory: str
+    model: str
+    reason: str
+    draft: str
+    """As the model wrote it: the question, or as much of the reply as cannot be read."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Yield:
     """What generation has come to."""
@@ -53,9 +65,9 @@ class Yield:
     """Calls that were made now."""
     failed: int = 0
     """Calls that failed for good; the same command asks them again."""
-    malformed: int = 0
-    """Questions that were not of the right form."""
-    near: int = 0
+    malformed: list[LeftOut] = field(default_factory=list[LeftOut])
+    """Drafts, or replies, that were not of the right form."""
+    near: list[LeftOut] = field(default_factory=list[LeftOut])
     """Drafts that were nearly the same as another question."""
 
     def count(self, subcategory: str) -> int:
@@ -88,10 +100,12 @@ async def generate(
 ) -> Yield:
     """Returns the drafts, none of them nearly the same as another or as one of `existing`.
 
+    Models write the answer first; here it stands at every letter as often, in an order that the seed fixes.
+
     Raises InvalidInput for an order that cannot be carried out, and Outage where a model is gone for good.
     """
     order.check()
-    made, index = Yield(), Index(existing)
+    made, known = Yield(), _Known(existing)
     for round_ in range(MOST_ROUNDS):
         planned = _plan(order, writers, made, round_)
         if not planned or (stop and stop.is_set()):
@@ -102,8 +116,9 @@ async def generate(
 
         await fan_out([call for call in planned if call.key not in log.texts], ask, in_flight, stop)
         for call in planned:
-            _take(call, log, made, index, order.per_subcategory)
+            _take(call, log, made, known, order.per_subcategory)
         on_round(made)
+    made.questions = arrange(made.questions, seed=f"drafts {order.seed}")
     return made
 
 
@@ -148,18 +163,39 @@ async def _ask(call: _Planned, log: CallLog, made: Yield) -> None:
     log.add(Call(key=call.key, model=call.writer.name, text=text, error=error, **places))
 
 
-def _take(call: _Planned, log: CallLog, made: Yield, index: Index, most: int) -> None:
+class _Known:
+    """Questions that no draft may ask again."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._index = Index(questions)
+        self._asked = {normalised(each.question) for each in questions}
+
+    def add(self, question: Question) -> None:
+        self._index.add(question)
+        self._asked.add(normalised(question.question))
+
+    def objection(self, question: Question) -> str:
+        """Says what a draft has in common with a known question, "" for nothing much."""
+        if normalised(question.question) in self._asked:
+            return "another draft asks the same"
+        pair = self._index.nearest(question)
+        return f"shares {pair.likeness:.0%} of its wording with {pair.first.place}" if pair else ""
+
+
+def _take(call: _Planned, log: CallLog, made: Yield, known: _Known, most: int) -> None:
     """Takes the drafts of a call that are new, as far as there is room."""
     text = log.texts.get(call.key)
     if text is None:
         return
-    found, faults = drafts.questions_in(text, call.category.name, call.subcategory.name, call.writer.name)
-    made.malformed += len(faults)
+    subcategory, model = call.subcategory.name, call.writer.name
+    found, faults = drafts.questions_in(text, call.category.name, subcategory, model)
+    for fault in faults:
+        made.malformed.append(LeftOut(subcategory=subcategory, model=model, reason=fault.text, draft=fault.draft))
     for question in found:
-        if made.count(call.subcategory.name) >= most:
+        if made.count(subcategory) >= most:
             return
-        if index.nearest(question):
-            made.near += 1
+        if reason := known.objection(question):
+            made.near.append(LeftOut(subcategory=subcategory, model=model, reason=reason, draft=question.question))
             continue
-        index.add(question)
+        known.add(question)
         made.questions.append(question)

@@ -4,6 +4,7 @@ A question that every small model solves in every rotation of its choices tells 
 chance; one that is solved from the choices alone gives its answer away.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,12 @@ def solved(questions: Sequence[Question], trials: Sequence[Trial]) -> list[Findi
                 text = f"right in all {len(tried)} trials of {models} model{'s' * (models > 1)}"
                 found.append(Finding(check=check, place=question.place, text=text))
     return found
+
+
+def by_chance(questions: Sequence[Question], trials: Sequence[Trial]) -> float:
+    """Returns how many questions would be solved in every trial if every answer were a lot among the choices."""
+    number = Counter(trial.place for trial in trials if not trial.error)
+    return sum(len(each.choices) ** -number[each.place] for each in questions if number[each.place])
 
 
 async def trials(

@@ -57,7 +57,7 @@ class ServiceWriter:
     @property
     def fingerprint(self) -> str:
         """See Writer."""
-        return self.service.identity.fingerprint
+        return f"{self.service.identity.fingerprint}\n{self.extras.json_schema}"
 
     async def write(self, prompt: str, sampling: Sampling) -> str:
         """See Writer."""
@@ -75,10 +75,14 @@ async def open_writers(targets: Sequence[str], schema: dict[str, Any]) -> list[S
 
     An API that takes no schema has only the prompt to go by.
 
-    Raises InvalidInput for no target, or one and the same model twice, and what `open_service` raises.
+    The same model at two addresses shares the work.
+
+    Raises InvalidInput for no target, or one and the same twice, and what `open_service` raises.
     """
     if not targets:
         raise InvalidInput("no model is named", "--llm", "give host:port or openai:NAME, several times for several")
+    if len(set(targets)) != len(targets):
+        raise InvalidInput("a target is named twice", "--llm", "name each once")
     extras = Extras(json_schema=json.dumps(schema))
     writers: list[ServiceWriter] = []
     try:
@@ -87,8 +91,6 @@ async def open_writers(targets: Sequence[str], schema: dict[str, Any]) -> list[S
             client = service.client
             takes_it = not isinstance(client, OpenAiClient) or client.endpoint.json_schema
             writers.append(ServiceWriter(service=service, extras=extras if takes_it else PLAIN))
-        if len({writer.fingerprint for writer in writers}) != len(writers):
-            raise InvalidInput("two targets are the same model", "--llm", "name each model once")
     except BaseException:
         for writer in writers:
             await writer.close()

@@ -11,10 +11,13 @@ from earwitness.errors import InvalidInput
 
 if TYPE_CHECKING:
     from services.evaluator.akb.checks import Finding
-    from services.evaluator.akb.generate import Order, Yield
+    from services.evaluator.akb.generate import LeftOut, Order, Yield
+    from services.evaluator.akb.guessing import Trial
     from services.evaluator.akb.question import Question
 
 SHOWN = 10
+EXCERPT = 80
+"""Letters of a draft that the terminal shows."""
 
 
 def register(steps: Any) -> None:
@@ -39,7 +42,7 @@ def register(steps: Any) -> None:
     check.add_argument("files", type=Path, nargs="+", metavar="FILE", help="JSONL of questions")
     check.add_argument("--taxonomy", type=Path, metavar="FILE", help="(default: ours of 48 subcategories)")
     check.add_argument(
-        "--against", type=Path, action="append", default=[], metavar="FILE", help="JSONL of another set; several times"
+        "--against", type=Path, action="append", default=[], metavar="FILE", help="another set, JSONL or JSON; several"
     )
     check.add_argument(
         "--llm", action="append", default=[], metavar="TARGET", help="a small model that tries them; several times"
@@ -71,12 +74,26 @@ def execute_generate(options: argparse.Namespace) -> None:
     wanted = order.per_subcategory * len(order.only or order.taxonomy.places)
     print(
         f"{len(made.questions)} of {wanted} drafts in {options.out}: {made.asked} calls made, {made.failed} failed, "
-        f"{made.malformed} drafts malformed, {made.near} nearly the same as another"
+        f"{len(made.malformed)} drafts malformed, {len(made.near)} nearly the same as another"
     )
-    if len(made.questions) < wanted:
-        print(
-            "Start the same command again to make the calls that failed; a model that has no more to say needs a peer."
-        )
+    _tell_left_out([*made.malformed, *made.near], options.out.with_suffix(".left-out.jsonl"))
+    if made.failed:
+        print("Start the same command again: it makes the calls that failed, and no other.")
+    elif len(made.questions) < wanted:
+        print("These models have nothing new to say on what is missing: name another with --llm, or another --seed.")
+
+
+def _tell_left_out(left_out: "Sequence[LeftOut]", path: Path) -> None:
+    """Writes every draft that does not count, with the reason, and prints the first of them."""
+    from dataclasses import asdict
+
+    lines = [json.dumps(asdict(each), ensure_ascii=False) + "\n" for each in left_out]
+    path.write_text("".join(lines), encoding="utf-8")
+    for each in left_out[:SHOWN]:
+        draft = each.draft if len(each.draft) <= EXCERPT else f"{each.draft[:EXCERPT]}…"
+        print(f"  left out of {each.subcategory}: {each.reason}: {draft!r}")
+    if len(left_out) > SHOWN:
+        print(f"  and {len(left_out) - SHOWN} more in {path}")
 
 
 async def _generate(options: argparse.Namespace, order: "Order", existing: "Sequence[Question]") -> "Yield":
@@ -108,37 +125,52 @@ def execute_check(options: argparse.Namespace) -> None:
     all_checks = (*checks.ALWAYS, checks.outside(taxonomy.read(options.taxonomy or taxonomy.BUNDLED)))
     found = [finding for check in all_checks for finding in check(questions)]
     for path in options.against:
-        other = contamination.index(path.name, contamination.texts(path))
-        found += contamination.contamination(questions, other)
+        found += contamination.contamination(questions, path.name, contamination.texts(path))
     if options.llm:
-        found += asyncio.run(_tried(options, questions))
+        found += _solved(questions, asyncio.run(_tried(options, questions)))
     _print(found, questions)
     if options.json:
         _write(options.json, found)
 
 
-async def _tried(options: argparse.Namespace, questions: "Sequence[Question]") -> "list[Finding]":
+async def _tried(options: argparse.Namespace, questions: "Sequence[Question]") -> "list[Trial]":
+    """Puts every question to every model in every rotation, with its words and without them."""
+    from earwitness.progress import Bar
     from services.evaluator.akb import guessing
     from services.evaluator.service import open_service
 
     services: dict[str, Any] = {}
+    trials: list[Trial] = []
     try:
-        for target in options.llm:
+        for target in dict.fromkeys(options.llm):
             services[target] = await open_service("llm", target)
-        trials = [
-            trial
-            for hidden in (False, True)
-            for trial in await guessing.trials(questions, services, hidden=hidden, rotations=options.rotations)
-        ]
+        rotations = sum(min(options.rotations or len(each.choices), len(each.choices)) for each in questions)
+        with Bar("trials", 2 * rotations * len(services)) as bar:
+
+            def count(trial: "Trial") -> None:
+                trials.append(trial)
+                bar.move(len(trials))
+
+            for hidden in (False, True):
+                await guessing.trials(questions, services, hidden=hidden, rotations=options.rotations, on_trial=count)
     finally:
         for service in services.values():
             await service.client.close()
-    for name in services:
+    return trials
+
+
+def _solved(questions: "Sequence[Question]", trials: "Sequence[Trial]") -> "list[Finding]":
+    """Prints what each model came to, and returns the questions that all of them solve."""
+    from services.evaluator.akb import guessing
+
+    for name in dict.fromkeys(trial.model for trial in trials):
         for hidden, what in ((False, "with the question"), (True, "from the choices alone")):
             own = [trial for trial in trials if (trial.model, trial.hidden) == (name, hidden)]
             right, errors = sum(trial.right for trial in own), [trial.error for trial in own if trial.error]
             failed = f"; {len(errors)} failed, the first: {errors[0]}" if errors else ""
             print(f"{name} {what}: right in {right} of {len(own)} trials{failed}")
+    by_lot = guessing.by_chance(questions, [trial for trial in trials if not trial.hidden])
+    print(f"a lot would be right in every trial of about {by_lot:.1f} of {len(questions)} questions")
     return guessing.solved(questions, trials)
 
 

@@ -194,9 +194,13 @@ def _show_status(store: "Annotations") -> None:
     console.print(people)
     for each in found.pairs:
         names = " and ".join(each.raters)
-        console.print(f"{names}: {each.items} questions, agree on {each.observed:.0%}, Cohen's kappa {each.kappa:.2f}")
+        console.print(f"{names}: {each.items} questions, agree on {each.observed:.0%}, Cohen's {_kappa(each.kappa)}")
     if all_ := found.everybody:
-        console.print(f"all: {all_.items} questions, agree on {all_.observed:.0%}, Fleiss's kappa {all_.kappa:.2f}")
+        console.print(f"all: {all_.items} questions, agree on {all_.observed:.0%}, Fleiss's {_kappa(all_.kappa)}")
+
+
+def _kappa(value: float) -> str:
+    return f"kappa {value:.2f}" if value == value else "kappa unknown: all verdicts are the same"
 
 
 def _console() -> "Console":

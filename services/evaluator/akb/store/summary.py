@@ -7,13 +7,14 @@ from itertools import combinations
 from statistics import median
 
 from services.evaluator.akb.agreement import cohen, fleiss
+from services.evaluator.akb.question import Question
 from services.evaluator.akb.store.annotations import Annotations
-from services.evaluator.akb.store.entries import Standing, decide, latest
+from services.evaluator.akb.store.entries import Annotation, Standing, decide, latest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreement:
-    """How far annotators agree in their verdicts, and with the key where they did not see it."""
+    """How far annotators agree in their verdicts. To accept a question and answer it otherwise is one of its own."""
 
     raters: tuple[str, ...]
     items: int
@@ -22,6 +23,9 @@ class Agreement:
     """The share of these on which all gave the same."""
     kappa: float
     """Cohen's for two, Fleiss's for more; NaN where everybody said the same throughout."""
+
+
+MISSED = "accept, beside the key"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +57,7 @@ def summarise(store: Annotations) -> Summary:
     for _, question, said in store.everything():
         standings[decide(question, said, store.needed).standing] += 1
         first = latest(said)
-        rated.append({name: each.verdict for name, each in first.items()})
+        rated.append({name: _label(question, each) for name, each in first.items()})
         for name, each in first.items():
             found = each.choice == question.answer if each.choice else None
             work.setdefault(name, []).append((each.verdict, each.seconds, found))
@@ -65,6 +69,11 @@ def summarise(store: Annotations) -> Summary:
         everybody=_everybody(rated, store.needed, tuple(people)),
         people=people,
     )
+
+
+def _label(question: Question, said: Annotation) -> str:
+    missed = said.verdict == "accept" and said.choice not in ("", question.answer)
+    return MISSED if missed else said.verdict
 
 
 def _pair(one: str, other: str, rated: list[dict[str, str]]) -> Agreement:

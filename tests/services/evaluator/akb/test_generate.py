@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
@@ -86,14 +87,22 @@ def test_a_log_that_was_cut_off_is_read_up_to_there(tmp_path):
 
 
 def test_what_is_nearly_the_same_as_another_is_left_out(tmp_path):
-    row = {"question": "What is it that rings?", "answer": "a bell", "distractors": ["one", "two", "three"]}
+    row = {
+        "question": "What is it that rings out over the roofs of a town?",
+        "answer": "a bell",
+        "distractors": ["one", "two", "three"],
+    }
     made = generated(tmp_path / "log", Model(lambda request: json.dumps({"questions": [row, row]})))
-    assert [made.count(name) for name in ("Rhyme", "Filters")] == [1, 0] or made.near > 0
     assert len(made.questions) == 1
+    assert (made.near[0].reason, made.near[0].draft) == ("another draft asks the same", row["question"])
     known = generated(
         tmp_path / "log2", Model(lambda request: json.dumps({"questions": [row]})), existing=made.questions
     )
-    assert known.questions == [] and known.near > 0
+    assert known.questions == [] and known.near
+    like = [row, row | {"question": "What is it that rings out so over the roofs of a town?"}]
+    near = generated(tmp_path / "log3", Model(lambda request: json.dumps({"questions": like}))).near
+    (told,) = {each.reason for each in near if each.draft == like[1]["question"]}
+    assert told.startswith("shares ") and told.endswith(f"% of its wording with {row['question']!r}")
 
 
 @pytest.mark.parametrize(
@@ -105,12 +114,29 @@ def test_what_is_nearly_the_same_as_another_is_left_out(tmp_path):
         ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "c"]}]}', 0, 1),
         ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "A", "c"]}]}', 0, 1),
         ('{"questions": [{"question": "Q?", "answer": " a ", "distractors": ["b", "c", "d"]}, 4]}', 1, 1),
+        ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "c", "d"]}, {"question": "Wh', 1, 1),
+        ('{"questions": [{"question": "Q?", "answer"', 0, 1),
+        ('{"questions', 0, 1),
     ],
 )
 def test_a_reply_is_read_as_far_as_it_is_well_formed(text, good, faults):
     questions, wrong = drafts.questions_in(text, "Music", "Intervals", "m")
     assert (len(questions), len(wrong)) == (good, faults)
     assert [question.answer for question in questions] == ["a"] * good
+
+
+def test_what_is_wrong_with_a_draft_is_told_with_its_words():
+    text = '{"questions": [{"question": "Q?", "answer": "a", "distractors": ["a", "c", "d"]}, {"question": "Why'
+    _, faults = drafts.questions_in(text, "Music", "Intervals", "m")
+    assert [fault.draft for fault in faults] == ['{"question": "Why', "Q?"]
+    assert "breaks off after 1 whole questions" in faults[0].text and faults[1].text == "two choices are the same"
+
+
+def test_the_answer_of_a_draft_stands_at_every_letter_as_often(tmp_path):
+    order = Order(**(fields(ORDER) | {"per_subcategory": 4}))
+    made = generated(tmp_path / "log", Model(), order=order).questions
+    at = Counter((each.category, each.choices.index(each.answer)) for each in made)
+    assert at == {(category, place): 1 for category in ("Phonetic", "Technical") for place in range(4)}
 
 
 def test_a_prompt_tells_the_place_and_what_was_asked():
@@ -129,9 +155,18 @@ def test_an_order_that_cannot_be_carried_out_is_refused(change, field):
     assert refused.value.field == field
 
 
-async def test_one_model_twice_is_refused_and_so_is_none():
-    with pytest.raises(InvalidInput, match="no model"):
-        await open_writers([], {})
-    async with serving(FunctionServicer(Model().answer), LlmClient) as client:
-        with pytest.raises(InvalidInput, match="the same model"):
-            await open_writers([client.endpoint.address] * 2, drafts.schema(1))
+@pytest.mark.parametrize(("targets", "reason"), [([], "no model"), (["127.0.0.1:1"] * 2, "named twice")])
+async def test_no_target_is_refused_and_so_is_one_twice(targets, reason):
+    with pytest.raises(InvalidInput, match=reason):
+        await open_writers(targets, {})
+
+
+async def test_one_model_at_two_addresses_is_two_writers():
+    async with (
+        serving(FunctionServicer(Model().answer), LlmClient) as one,
+        serving(FunctionServicer(Model().answer), LlmClient) as other,
+    ):
+        writers = await open_writers([one.endpoint.address, other.endpoint.address], drafts.schema(1))
+        assert len({writer.fingerprint for writer in writers}) == 1
+        for writer in writers:
+            await writer.close()

@@ -2,7 +2,7 @@ import pytest
 
 from earwitness.clients import LlmClient
 from earwitness.errors import InvalidInput
-from services.evaluator.akb.guessing import HIDDEN, Trial, solved, trials
+from services.evaluator.akb.guessing import HIDDEN, Trial, by_chance, solved, trials
 from services.evaluator.service import Service
 from tests.services.evaluator.akb.questions import question
 from tests.serving import FunctionServicer, identity, said, serving
@@ -24,6 +24,12 @@ def trial(right, hidden=False, model="m", rotation=0):
 )
 def test_a_question_is_solved_where_every_model_is_right_in_every_trial(made, found):
     assert [each.check for each in solved([question(0)], made)] == found
+
+
+def test_lots_solve_a_question_of_four_choices_in_two_trials_once_in_sixteen():
+    made = [trial(True), trial(False, rotation=1)]
+    assert by_chance([question(0), question(1)], made) == 1 / 16
+    assert by_chance([question(0)], []) == 0
 
 
 async def test_every_model_tries_every_rotation_and_the_question_is_hidden_where_wished():

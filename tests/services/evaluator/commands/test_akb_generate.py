@@ -46,6 +46,17 @@ async def test_drafts_are_generated_and_a_second_start_asks_nothing(run, tmp_pat
     assert {each.subcategory for each in questions_of.read(out)} == {"Rhyme"}
 
 
+async def test_what_is_left_out_is_told_draft_by_draft(run, tmp_path):
+    row = {"question": "What rings?", "answer": "a bell", "distractors": ["a drum", "a reed", "a bell"]}
+    model, out = Model(lambda request: json.dumps({"questions": [row]})), tmp_path / "draft.jsonl"
+    async with serving(FunctionServicer(model.answer, limit=64), LlmClient) as client:
+        at = ("generate", out, "--llm", client.endpoint.address, "--per-subcategory", 1, "--only", "Rhyme")
+        output = await run(*at)
+    assert "0 of 1 drafts" in output and "left out of Rhyme: two choices are the same: 'What rings?'" in output
+    told = [json.loads(line) for line in (tmp_path / "draft.left-out.jsonl").read_text().splitlines()]
+    assert len(told) > 1 and {(each["subcategory"], each["draft"]) for each in told} == {("Rhyme", "What rings?")}
+
+
 async def test_a_small_model_tries_the_questions_with_and_without_their_words(run, tmp_path):
     async def knows(request):
         return said("alpha 0")
@@ -55,5 +66,6 @@ async def test_a_small_model_tries_the_questions_with_and_without_their_words(ru
         at = ("check", tmp_path / "q.jsonl", "--llm", client.endpoint.address, "--json", tmp_path / "found.json")
         output = await run(*at)
     assert "with the question: right in 4 of 4 trials" in output and "from the choices alone: right in 4 of 4" in output
+    assert "a lot would be right in every trial of about 0.0 of 1 questions" in output
     found = {(each["check"], each["place"]) for each in json.loads((tmp_path / "found.json").read_text())}
     assert found == {(check, question(0).place) for check in ("solved-without-thinking", "solved-from-choices")}

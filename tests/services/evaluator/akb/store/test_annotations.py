@@ -134,6 +134,15 @@ def test_the_summary_has_agreement_and_time(store):
     assert found.people["ann"].median_s == 1.5 and found.people["bob"].verdicts == {"accept": 3, "reject": 1}
 
 
+def test_two_who_accept_and_answer_differently_do_not_agree(store):
+    for number, other in enumerate(("alpha 0", "gamma 1")):
+        say(store, number, "ann", choice=f"alpha {number}")
+        say(store, number, "bob", choice=other)
+    found = summarise(store)
+    assert [pair.observed for pair in found.pairs] == [0.5] and found.standings[Standing.DISPUTED] == 1
+    assert found.people["bob"].verdicts == {"accept": 2} and found.people["bob"].found_key == (1, 2)
+
+
 def test_a_store_of_a_later_version_and_a_wrong_place_are_refused(store, tmp_path):
     url = f"sqlite:///{tmp_path / 'new' / 'store.sqlite'}"
     with sa.create_engine(url).begin() as connection:
