@@ -7,16 +7,18 @@
 # `make images REGISTRY=...` builds both. Dependencies are layers of their own, before the code.
 ARG BASE=python:3.11-slim-bookworm
 
-FROM ${BASE} AS builder
+FROM ${BASE} AS uv
 ARG UV_VERSION=0.13.9
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
     UV_NO_CACHE=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/earwitness/venv
 RUN pip install uv==${UV_VERSION} && uv venv $VIRTUAL_ENV
+
+FROM uv AS builder
 WORKDIR /src
 COPY pyproject.toml constraints.txt ./
 
 # What an image holds, as CycloneDX reads it from the environment itself.
-FROM builder AS sbom-tool
+FROM uv AS sbom-tool
 ARG CYCLONEDX_VERSION=7.5.0
 RUN python3 -m venv /opt/cyclonedx && /opt/cyclonedx/bin/pip install cyclonedx-bom==${CYCLONEDX_VERSION}
 

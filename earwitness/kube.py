@@ -5,7 +5,7 @@ has all that is asked for here. It knows nothing of what the objects mean.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -86,9 +86,10 @@ class Kube:
         found = _guarded(self.core.list_namespaced_pod, self.namespace, label_selector=selector)
         return cast("list[Tree]", self.core.api_client.sanitize_for_serialization(found)["items"])
 
-    def config(self, name: str) -> Mapping[str, str]:
-        """Returns what a ConfigMap holds; raises NotFound."""
-        return cast(Mapping[str, str], _guarded(self.core.read_namespaced_config_map, name, self.namespace).data or {})
+    def config(self, name: str) -> Tree:
+        """Returns a ConfigMap; raises NotFound."""
+        found = _guarded(self.core.read_namespaced_config_map, name, self.namespace)
+        return cast(Tree, self.core.api_client.sanitize_for_serialization(found))
 
     def log(self, pod: str, container: str, *, follow: bool) -> Iterator[str]:
         """Yields the lines of a container's log, as they come with `follow`."""

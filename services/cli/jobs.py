@@ -123,10 +123,15 @@ def job(kube: "Kube", release: str, name: str, steps: list[str]) -> "Tree":
     """Returns the chart's RayJob with a name and an entrypoint; raises NotFound where the release has no trainer."""
     import yaml
 
-    held = kube.config(template_name(release))
+    template = kube.config(template_name(release))
+    held, owner = template["data"], template["metadata"]
     body: Tree = yaml.safe_load(held["rayjob.yaml"])
     body["metadata"]["name"] = object_name(release, name)
     body["metadata"]["labels"][JOB] = name
+    # Helm knows nothing of the job: it goes with the release, as what belongs to a part of it.
+    body["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["name"], "uid": owner["uid"]}
+    ]
     body["spec"]["entrypoint"] = entrypoint_of(steps, llm=held["llm"])
     return body
 

@@ -9,10 +9,13 @@ import json
 import os
 import shlex
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +24,29 @@ from typing import Any
 import pytest
 
 from earwitness.access import Access
+from tests.cluster.diary import say
 from tools import helm, images
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "earwitness"
 REGISTRY = os.environ.get("REGISTRY", "earwitness.test")
 LOAD = os.environ.get("LOAD", "kind load docker-image --name earwitness")
+BUILD = os.environ.get("BUILD", "1") != "0"
 NAMESPACE, NAME = "earwitness-test", "earwitness"
+WATCHERS = f"{NAMESPACE}-monitoring"
+"""The namespace whose pods may scrape."""
 READY_S = 900.0
+OURS = f"app.kubernetes.io/instance={NAME}"
+SETTINGS = (
+    f"image.registry={REGISTRY}",
+    f"networkPolicy.monitoring[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name={WATCHERS}",
+    "defaults.terminationGracePeriodSeconds=60",
+    "services.llm.replicas.max=2",
+    "services.llm.autoscaling.upscaleDelaySeconds=2",
+    "services.llm.autoscaling.downscaleDelaySeconds=20",
+    "services.llm.autoscaling.idleTimeoutSeconds=10",
+)
+"""What the story changes of the CPU profile: it cannot wait minutes for a second worker, nor for its end."""
 Tree = dict[str, Any]
 
 
@@ -41,8 +59,8 @@ def run(*command: str | Path, text: str | None = None, timeout_s: float = READY_
     return done.stdout
 
 
-def kubectl(*arguments: str, text: str | None = None) -> str:
-    return run("kubectl", "--namespace", NAMESPACE, *arguments, text=text)
+def kubectl(*arguments: str, text: str | None = None, namespace: str = NAMESPACE, timeout_s: float = READY_S) -> str:
+    return run("kubectl", "--namespace", namespace, *arguments, text=text, timeout_s=timeout_s)
 
 
 def objects(kind: str, selector: str = "") -> list[Tree]:
@@ -58,14 +76,9 @@ def wait_for(what: str, test: Callable[[], object], within_s: float = READY_S) -
     return time.monotonic() - began
 
 
-def say(text: str) -> None:
-    """A line for who watches, with the time; `-s` shows it."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """An installed chart."""
+    """A release of the chart, installed or not."""
 
     folder: Path
     """Of files that clients need."""
@@ -73,29 +86,39 @@ class Release:
     @property
     def access(self) -> Access:
         """What a client shows, and whom it trusts."""
+        for secret, key in (("earwitness-tls", "ca.crt"), ("earwitness-auth", "token")):
+            held = json.loads(kubectl("get", "secret", secret, "--output", "json"))["data"][key]
+            (self.folder / key).write_bytes(base64.b64decode(held))
         return Access(ca=self.folder / "ca.crt", token_file=self.folder / "token")
 
     def upgrade(self, *settings: str) -> None:
         """Installs or upgrades, and waits until every service answers."""
-        given = [word for each in (f"image.registry={REGISTRY}", *settings) for word in ("--set", each)]
+        given = [word for each in (*SETTINGS, *settings) for word in ("--set", each)]
         profile = ("--values", str(CHART / "values-cpu.yaml"))
         run(helm_binary(), "upgrade", "--install", NAME, CHART, "--namespace", NAMESPACE, *profile, *given)
-        took = wait_for("the release", self.is_ready)
-        say(f"ready after {took:.0f} s")
+        time.sleep(5)  # for KubeRay to see what is new
+        took = 5 + wait_for("the release", self.is_ready)
+        say(f"  ready {took:.0f} s after helm: {', '.join(map(name_of, self.pods()))}")
+
+    def pods(self) -> list[Tree]:
+        """Those that are to stay, by name."""
+        return [pod for pod in objects("pods", OURS) if pod["status"]["phase"] not in ("Succeeded", "Failed")]
 
     def is_ready(self) -> bool:
         """Whether the evaluator and every worker are ready, and Serve says that all is well."""
-        pods = [
-            pod
-            for pod in objects("pods", f"app.kubernetes.io/instance={NAME}")
-            if pod["status"]["phase"] != "Succeeded"
-        ]
-        services = objects("rayservices")
-        return bool(services) and all(map(is_serving, services)) and all(map(is_ready, pods))
+        services, pods = objects("rayservices"), self.pods()
+        kinds = {pod["metadata"]["labels"].get("ray.io/node-type", "evaluator") for pod in pods}
+        return (
+            bool(services)
+            and kinds == {"evaluator", "head", "worker"}
+            and all(map(is_serving, services))
+            and all(map(is_ready, pods))
+        )
 
-    def exec(self, *command: str) -> str:
-        """Runs a command in the evaluator's pod."""
-        return kubectl("exec", f"deployment/{NAME}-evaluator", "--container", "evaluator", "--", *command)
+    def exec(self, *command: str, text: str | None = None, timeout_s: float = 1800) -> str:
+        """Runs a command in the evaluator's pod, which is a client of the release."""
+        place = (f"deployment/{NAME}-evaluator", "--container", "evaluator")
+        return kubectl("exec", *(("--stdin",) if text else ()), *place, "--", *command, text=text, timeout_s=timeout_s)
 
     @contextmanager
     def forwarded(self, service: str, port: int = 9443) -> Generator[str]:
@@ -112,12 +135,31 @@ class Release:
             finally:
                 forward.terminate()
 
+    def get(self, address: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
+        """Asks an https door; returns status and text, of where it leads to."""
+        trust = ssl.create_default_context(cafile=str(self.access.ca))
+        request = urllib.request.Request(f"https://{address}{path}", headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, context=trust, timeout=60) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
 
 def helm_binary() -> Path:
     """The helm that tests use."""
     found = helm.find()
     assert found, "no helm: `python -m tools.helm` fetches it"
     return found
+
+
+def name_of(item: Tree) -> str:
+    return item["metadata"]["name"]
+
+
+def door(service: str) -> str:
+    """A model service's address within the cluster."""
+    return f"{NAME}-{service}-serve-svc.{NAMESPACE}.svc:9443"
 
 
 def is_ready(pod: Tree) -> bool:
@@ -130,19 +172,22 @@ def is_serving(service: Tree) -> bool:
     return bool(applications) and all(each.get("status") == "RUNNING" for each in applications.values())
 
 
-def prepare(folder: Path) -> Release:
-    """Builds and loads the images, and makes namespace and secrets; the release itself is the tests' to install."""
-    if os.environ.get("BUILD", "1") != "0":
-        run(sys.executable, "-m", "tools.images", "build", "--registry", REGISTRY, "--network", "host", timeout_s=3600)
-        names = [images.name_of(target, REGISTRY, "cpu") for target in images.TARGETS]
-        run(*shlex.split(LOAD), *names, timeout_s=3600)
-    namespace = (ROOT / "k8s" / "namespace.yaml").read_text().replace("name: earwitness", f"name: {NAMESPACE}")
-    run("kubectl", "apply", "--filename", "-", text=namespace)
+def prepare() -> None:
+    """Makes the namespaces and the secrets."""
+    namespace = (ROOT / "k8s" / "namespace.yaml").read_text()
+    for name in (NAMESPACE, WATCHERS):
+        run("kubectl", "apply", "--filename", "-", text=namespace.replace("name: earwitness", f"name: {name}"))
     run(ROOT / "k8s" / "secrets.sh", NAMESPACE)
-    for secret, key in (("earwitness-tls", "ca.crt"), ("earwitness-auth", "token")):
-        held = json.loads(kubectl("get", "secret", secret, "--output", "json"))["data"][key]
-        (folder / key).write_bytes(base64.b64decode(held))
-    return Release(folder=folder)
+
+
+def build() -> None:
+    """Builds the images."""
+    run(sys.executable, "-m", "tools.images", "build", "--registry", REGISTRY, "--network", "host", timeout_s=3600)
+
+
+def load() -> None:
+    """Brings the images into the cluster."""
+    run(*shlex.split(LOAD), *(images.name_of(target, REGISTRY, "cpu") for target in images.TARGETS), timeout_s=3600)
 
 
 def require_cluster() -> None:
@@ -152,7 +197,7 @@ def require_cluster() -> None:
         pytest.skip("no cluster with KubeRay: see docs/kubernetes.md")
 
 
-def probe(name: str, labels: Sequence[str], script: str) -> str:
+def probe(labels: Sequence[str], script: str, namespace: str = NAMESPACE) -> str:
     """Runs a Python script in a pod of ours with these labels, and returns what it printed."""
     container = {
         "name": "probe",
@@ -163,18 +208,15 @@ def probe(name: str, labels: Sequence[str], script: str) -> str:
     }
     security = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {"restartPolicy": "Never", "securityContext": security, "containers": [container]}
-    metadata = {"name": name, "labels": dict(label.split("=") for label in labels)}
-    kubectl(
-        "apply",
-        "--filename",
-        "-",
-        text=json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}),
-    )
+    metadata = {"name": "probe", "labels": dict(label.split("=") for label in labels)}
+    pod = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    kubectl("apply", "--filename", "-", text=pod, namespace=namespace)
+
+    def phase() -> str:
+        return kubectl("get", "pod", "probe", "--output", "jsonpath={.status.phase}", namespace=namespace)
+
     try:
-        wait_for(
-            name,
-            lambda: json.loads(kubectl("get", "pod", name, "-o", "json"))["status"]["phase"] in ("Succeeded", "Failed"),
-        )
-        return kubectl("logs", name)
+        wait_for("the end of the probe", lambda: phase() in ("Succeeded", "Failed"))
+        return kubectl("logs", "probe", namespace=namespace)
     finally:
-        kubectl("delete", "pod", name, "--wait=false")
+        kubectl("delete", "pod", "probe", namespace=namespace)

@@ -11,14 +11,16 @@ import sys
 import pytest
 import yaml
 
-from earwitness import __version__, cluster
+from earwitness import __version__, cluster, scaling
 from earwitness.config import convert
 from earwitness.fleet import _model
 from services.cli import jobs
-from services.evaluator.commands import serve
+from services.evaluator.commands import serve, web
 from services.evaluator.config import EvaluatorConfig
 from tests.helm.chart import CHART, PROFILES, REGISTRY, ROOT, Tree, objects, pods, render
 from tools import images
+
+POLICY = f"{scaling.__name__}:{scaling.by_questions.__name__}"
 
 
 def ray_services(profile: str) -> list[Tree]:
@@ -64,10 +66,14 @@ def test_ray_takes_every_serve_configuration() -> None:
     texts = [item["spec"]["serveConfigV2"] for profile in PROFILES for item in ray_services(profile)]
     code = (
         "import json, sys, yaml\nfrom ray.serve.schema import ServeDeploySchema\n"
-        "for text in json.load(sys.stdin): ServeDeploySchema.model_validate(yaml.safe_load(text))\nprint('taken')"
+        "for text in json.load(sys.stdin):\n"
+        "    taken = ServeDeploySchema.model_validate(yaml.safe_load(text))\n"
+        "    scaling = taken.applications[0].deployments[0].autoscaling_config\n"
+        "    assert not isinstance(scaling, dict) or scaling['policy']['policy_function'] == sys.argv[1]\n"
+        "print('taken')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps(texts), capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, POLICY], input=json.dumps(texts), capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "taken", done.stderr
 
@@ -94,7 +100,41 @@ def test_the_evaluator_is_told_what_it_knows() -> None:
     deployment = next(item for item in found if item["kind"] == "Deployment")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"grpc": serve.PORT, "metrics": serve.METRICS_PORT}
+    assert ports == {"grpc": serve.PORT, "metrics": serve.METRICS_PORT, "web": web.PORT}
+    assert asked.web_port == web.PORT
+    assert str(asked.web_token_file) in container_paths(deployment)
+
+
+def container_paths(deployment: Tree) -> set[str]:
+    """The files that a pod has from secrets."""
+    spec = deployment["spec"]["template"]["spec"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+    return {
+        f"{mounts[volume['name']]}/{item['path']}"
+        for volume in spec["volumes"]
+        for item in volume.get("secret", {}).get("items", [])
+    }
+
+
+def ports_of(found: list[Tree], kind: str, name: str) -> set[int]:
+    item = next(item for item in found if item["kind"] == kind and item["metadata"]["name"] == name)
+    rules = item["spec"]["ports"] if kind == "Service" else item["spec"]["ingress"][0]["ports"]
+    return {each["port"] for each in rules}
+
+
+def test_the_pages_stand_behind_the_door_or_nowhere() -> None:
+    """In clear text they have a port of their own, behind TLS the sidecar's."""
+    for settings, door in (((), 8443), (("tls.enabled=false",), web.PORT)):
+        found = objects(render("cpu", *settings))
+        assert door in ports_of(found, "Service", "earwitness-evaluator")
+        assert door in ports_of(found, "NetworkPolicy", "earwitness-doors")
+        assert door == web.PORT or web.PORT not in ports_of(found, "NetworkPolicy", "earwitness-doors")
+    without = objects(render("cpu", "evaluator.config.web_port=null"))
+    assert ports_of(without, "Service", "earwitness-evaluator") == {9443, 9002}
+    maps = {item["metadata"]["name"]: item["data"] for item in without if item["kind"] == "ConfigMap"}
+    assert "8443" not in maps["earwitness-tls-evaluator"]["haproxy.cfg"]
+    assert "8443" in maps["earwitness-tls-models"]["haproxy.cfg"]
+    assert "web_" not in maps["earwitness-evaluator"]["evaluator.yaml"]
 
 
 def test_the_schema_knows_every_key_of_the_evaluator() -> None:

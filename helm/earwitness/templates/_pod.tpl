@@ -108,6 +108,10 @@ imagePullSecrets:
   readinessProbe:
     tcpSocket: {port: 9443}
     periodSeconds: 5
+  # It takes callers for as long as they may still be sent here.
+  lifecycle:
+    preStop:
+      exec: {command: [sleep, "5"]}
   resources:
     requests: {cpu: 50m, memory: 64Mi}
     limits: {memory: 256Mi}

@@ -126,7 +126,9 @@ spec:
         - {name: gcs-server, containerPort: 6379}
         - {name: dashboard, containerPort: 8265}
         - {name: client, containerPort: 10001}
+        {{- if $scales }}
         - {name: as-metrics, containerPort: 44217}
+        {{- end }}
         - {name: dash-metrics, containerPort: 44227}
         {{- end }}
       {{- if $isWorker }}
@@ -172,7 +174,7 @@ spec:
 {{- /* Without initial_replicas, so that a change in place keeps the replicas that there are. */ -}}
 {{- if lt (int $s.replicas.min) (int $s.replicas.max) -}}
 {{- $a := $s.autoscaling -}}
-{{- $_ := set $deployment "autoscaling_config" (dict "min_replicas" ($s.replicas.min | int) "max_replicas" ($s.replicas.max | int) "target_ongoing_requests" ($a.targetOngoingRequests | int) "upscale_delay_s" ($a.upscaleDelaySeconds | int) "downscale_delay_s" ($a.downscaleDelaySeconds | int)) -}}
+{{- $_ := set $deployment "autoscaling_config" (dict "min_replicas" ($s.replicas.min | int) "max_replicas" ($s.replicas.max | int) "target_ongoing_requests" ($a.targetOngoingRequests | int) "policy" (dict "policy_function" "earwitness.scaling:by_questions") "upscale_delay_s" ($a.upscaleDelaySeconds | int) "downscale_delay_s" ($a.downscaleDelaySeconds | int)) -}}
 {{- else -}}
 {{- $_ := set $deployment "num_replicas" ($s.replicas.max | int) -}}
 {{- end -}}
