@@ -30,7 +30,8 @@ demo: $(VENV)/.ready ## set up, run the whole experiment, show its report (again
 .PHONY: test
 test: setup ## set up and pass the tests (under ten minutes on two cores)
 	$(BIN)/python -m tools.helm
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no model

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 
@@ -16,6 +17,7 @@ class Bar:
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(elapsed_when_finished=False),
+            console=Console(),
         )
         self._task = self._bar.add_task(title, total=total, note="")
 

@@ -184,8 +184,15 @@ def filled(kind: type[Message], numbers: Iterator[int]) -> Message:
         if field.containing_oneof and field.containing_oneof.fields[0] is not field:
             continue  # one of the two: a result is a response, or an error, which is raised
         value = _value(field, numbers)
-        fields[field.name] = [value] if field.is_repeated else value
+        if _is_map(field):
+            fields[field.name] = {value.key: value.value}
+        else:
+            fields[field.name] = [value] if field.is_repeated else value
     return kind(**fields)
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
 def _value(field: FieldDescriptor, numbers: Iterator[int]) -> object:
@@ -219,6 +226,9 @@ def values_set(message: Message, place: str = "") -> Iterator[tuple[str, object]
     """Yields every field with its value; of an enumeration, the value's name as the clients say it."""
     for field, value in message.ListFields():
         where = f"{place}.{field.name}"
+        if _is_map(field):
+            yield from ((where, each) for pair in value.items() for each in pair)
+            continue
         for each in value if field.is_repeated else [value]:
             if field.message_type:
                 yield from values_set(each, where)
@@ -232,7 +242,9 @@ def leaves(value: object) -> Iterator[object]:
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from leaves(getattr(value, field.name))
-    elif isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+    elif isinstance(value, Mapping):
+        yield from leaves(value.items())
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
         for each in value:
             yield from leaves(each)
     else:
