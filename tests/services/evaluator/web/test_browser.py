@@ -138,7 +138,7 @@ async def test_a_point_is_reached_by_keyboard_and_leads_to_its_runs(page, result
 
 
 async def test_a_run_is_started_from_the_page_and_goes_on_before_ones_eyes(page, house, tmp_path):
-    questions(tmp_path, 40)
+    questions(tmp_path, 160)
     runs = config(tmp_path, llm=await house.serve(Backbone(delay_s=0.05)), at_once=1)
     async with served(WebConfig(results=(runs.out,)), runs=runs) as base:
         await page.goto(f"{base}/sweep")
