@@ -97,14 +97,19 @@ def questions_in(text: str, category: str, subcategory: str, model: str) -> tupl
             faults.append(Fault(text=str(error), draft=json.dumps(row, ensure_ascii=False)))
             continue
         question = _question(draft, category, subcategory, model)
-        fault = fault_of_form(question)
-        if len(draft.distractors) != NUM_DISTRACTORS:
-            fault = f"{len(draft.distractors)} distractors"
-        if fault:
+        if fault := _fault(draft, question):
             faults.append(Fault(text=fault, draft=question.question))
         else:
             questions.append(question)
     return questions, faults
+
+
+def _fault(draft: _Draft, question: Question) -> str:
+    if len(draft.distractors) != NUM_DISTRACTORS:
+        return f"{len(draft.distractors)} distractors"
+    if len(draft.question) >= LONGEST_QUESTION or max(map(len, question.choices)) >= LONGEST_CHOICE:
+        return f"a choice of {LONGEST_CHOICE} letters or a question of {LONGEST_QUESTION}, where the schema cuts it off"
+    return fault_of_form(question)
 
 
 def _rows(text: str) -> tuple[list[Any], list[Fault]]:

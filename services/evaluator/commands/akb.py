@@ -168,7 +168,7 @@ def _print_subcategories(console: "Console", found: "list[ItemStatistics]") -> N
         right = fmean(each.right for each in group)
         table.add_row(name or "(none)", str(len(group)), f"{right:.0%}", correlation, f"{unused:.0%}")
     console.print(table)
-    console.print("item-total r: the mean over the questions, of which the number stands behind, that some get right")
+    console.print("item-total r: the mean over the questions that some, not all, get right, and their number")
 
 
 def _print_doubtful(console: "Console", found: "list[ItemStatistics]") -> None:

@@ -113,6 +113,7 @@ def test_what_is_nearly_the_same_as_another_is_left_out(tmp_path):
         ('{"questions": [{"question": "Q?"}]}', 0, 1),
         ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "c"]}]}', 0, 1),
         ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "A", "c"]}]}', 0, 1),
+        (json.dumps({"questions": [{"question": "Q?", "answer": "a" * 120, "distractors": ["b", "c", "d"]}]}), 0, 1),
         ('{"questions": [{"question": "Q?", "answer": " a ", "distractors": ["b", "c", "d"]}, 4]}', 1, 1),
         ('{"questions": [{"question": "Q?", "answer": "a", "distractors": ["b", "c", "d"]}, {"question": "Wh', 1, 1),
         ('{"questions": [{"question": "Q?", "answer"', 0, 1),
