@@ -30,7 +30,7 @@ demo: $(VENV)/.ready ## set up, run the whole experiment, show its report (again
 .PHONY: test
 test: setup ## set up and pass the tests (under ten minutes on two cores)
 	$(BIN)/python -m tools.helm
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e  # first and alone: a cluster has to start before anything imports Ray
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
 
 .PHONY: test-fast

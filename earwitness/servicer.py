@@ -17,6 +17,8 @@ from earwitness.errors import NotFound
 from earwitness.gate import Gate
 from earwitness.identity import Identity
 from earwitness.metrics import Metrics
+from earwitness.metrics.declared import IN_FLIGHT
+from earwitness.scaling import QUESTIONS
 from earwitness.v1 import model_pb2
 from earwitness.wire import identity_to
 
@@ -52,6 +54,10 @@ class ModelServicer:
     async def warm_up(self) -> None:
         """Makes the model answer once. A subclass says how; raises what the model raises."""
         raise NotImplementedError
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Says how many questions it holds; Ray Serve asks a replica for it, on behalf of `earwitness.scaling`."""
+        return {QUESTIONS: sum(held for _, held in self.metrics.values(IN_FLIGHT))}
 
     @edge.unary
     async def GetModelInfo(

@@ -187,7 +187,12 @@ def build() -> None:
 
 def load() -> None:
     """Brings the images into the cluster."""
-    run(*shlex.split(LOAD), *(images.name_of(target, REGISTRY, "cpu") for target in images.TARGETS), timeout_s=3600)
+    run(*shlex.split(LOAD), *image_names(), timeout_s=3600)
+
+
+def image_names() -> list[str]:
+    """Returns what the images are called."""
+    return [images.name_of(target, REGISTRY, "cpu") for target in images.TARGETS]
 
 
 def require_cluster() -> None:

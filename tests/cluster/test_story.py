@@ -66,7 +66,9 @@ print("done")
 @pytest.mark.skipif(not r.BUILD, reason="BUILD=0")
 def test_the_images_are_built() -> None:
     r.build()
-    said(r.run("docker", "images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"), r.REGISTRY)
+    printed = r.run("docker", "images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}")
+    said(printed, r.REGISTRY)
+    assert {image for image in r.image_names() if image not in printed} == set()
 
 
 @pytest.mark.skipif(not r.BUILD, reason="BUILD=0")
@@ -78,6 +80,7 @@ def test_the_images_are_loaded_into_the_cluster() -> None:
 def test_helm_installs_a_release_that_comes_up(release: Release) -> None:
     r.prepare()
     release.upgrade()
+    assert release.is_ready()
     version = json.loads(r.run("kubectl", "version", "--output", "json"))["serverVersion"]["gitVersion"]
     operators = json.loads(r.run("kubectl", "get", "deployments", "--all-namespaces", "--output", "json"))["items"]
     (operator,) = [item for item in operators if name_of(item) == "kuberay-operator"]

@@ -9,6 +9,7 @@ from earwitness.conversation import Turn
 from earwitness.errors import EngineFailure, InvalidInput, Overloaded
 from earwitness.fanout import Retries, persist
 from earwitness.sampling import Generation, Sampling
+from earwitness.scaling import QUESTIONS
 from earwitness.status import from_status
 from earwitness.v1 import llm_pb2, llm_pb2_grpc, model_pb2
 from services.llm.config import LlmConfig
@@ -76,6 +77,18 @@ async def test_the_engine_gets_the_conversation_as_it_was_sent(engine):
         await client.generate(turns, sampling, thinking=True)
         await client.generate(turns)
     assert engine.asked == [(turns, sampling, True), (turns, Sampling(), False)]
+
+
+async def test_a_replica_tells_ray_of_the_questions_that_it_holds_and_not_of_the_calls(engine):
+    engine.go.clear()
+    servicer = LlmServicer(CONFIG, engine)
+    async with serving(servicer, LlmClient) as client:
+        batch = asyncio.ensure_future(client.generate_batch([[user("a")], [user("b")], [user("c")]]))
+        await engine.until_asked(3)
+        assert await servicer.record_autoscaling_stats() == {QUESTIONS: 3}
+        engine.go.set()
+        await batch
+        assert await servicer.record_autoscaling_stats() == {QUESTIONS: 0}
 
 
 async def test_a_batch_answers_in_order_and_a_bad_item_fails_alone_as_its_unary_call_does(engine):

@@ -23,7 +23,9 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_setting(monkeypatch, 
     assert caught.value.field == setting
 
 
-def test_without_trackers_nobody_is_told():
+def test_without_trackers_nobody_is_told(monkeypatch):
+    for package in ("wandb", "mlflow"):
+        monkeypatch.setitem(sys.modules, package, None)  # whoever imports it fails
     tracking = Tracking(settings(), "abc", {})
     tracking.show(Point(step=1, loss=1.0))
     tracking.close()

@@ -135,7 +135,7 @@ async def test_a_callers_file_says_who_signs_in_and_who_may_not(results, tmp_pat
 
 
 @pytest.mark.parametrize("path", ["/sweep/start", "/sweep/stop", "/sweep/resume", "/verify/judge", "/sign-out"])
-async def test_a_form_of_another_session_or_site_changes_nothing(results, path):
+async def test_a_form_of_another_session_or_site_is_refused(results, path):
     async with visiting(WebConfig(results=(results,))) as visitor:
         await visitor.get("/verify")
         await visitor.post(path, status=403, csrf="")

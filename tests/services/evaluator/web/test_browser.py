@@ -137,18 +137,24 @@ async def test_a_point_is_reached_by_keyboard_and_leads_to_its_runs(page, result
         assert "/backbone?name=" in page.url
 
 
+async def start(page, base):
+    """Starts a run of our questions, two at once, and waits until it goes on."""
+    await page.goto(f"{base}/sweep")
+    await page.get_by_label("akb own file").check()
+    await page.get_by_label("File, in the data folder").fill("questions.jsonl")
+    await page.get_by_label("At once").fill("2")
+    await page.get_by_role("button", name="Start").click()
+    await page.wait_for_selector("tr[data-state=running]", timeout=20_000)
+
+
 async def test_a_run_is_started_from_the_page_and_goes_on_before_ones_eyes(page, house, tmp_path):
     questions(tmp_path, 160)
     runs = config(tmp_path, llm=await house.serve(Backbone(delay_s=0.05)), at_once=1)
     async with served(WebConfig(results=(runs.out,)), runs=runs) as base:
-        await page.goto(f"{base}/sweep")
-        await page.get_by_label("akb own file").check()
-        await page.get_by_label("File, in the data folder").fill("questions.jsonl")
-        await page.get_by_label("At once").fill("2")
-        await page.get_by_role("button", name="Start").click()
-        await page.wait_for_selector("tr[data-state=running]", timeout=20_000)
+        await start(page, base)
         await until(page, "document.querySelector('progress').value > 0.2")
         await page.wait_for_selector("tr[data-state=done]", timeout=30_000)
+        assert "160 of 160" in await page.locator("tr[data-state=done]").inner_text()
         await page.goto("about:blank")  # before the stream's end
 
 
@@ -156,12 +162,7 @@ async def test_failures_appear_by_kind_before_ones_eyes(page, house, tmp_path):
     questions(tmp_path, 90)
     runs = config(tmp_path, llm=await house.serve(Picky(delay_s=0.2)), at_once=1)
     async with served(WebConfig(results=(runs.out,)), runs=runs) as base:
-        await page.goto(f"{base}/sweep")
-        await page.get_by_label("akb own file").check()
-        await page.get_by_label("File, in the data folder").fill("questions.jsonl")
-        await page.get_by_label("At once").fill("2")
-        await page.get_by_role("button", name="Start").click()
-        await page.wait_for_selector("tr[data-state=running]", timeout=20_000)
+        await start(page, base)
         await page.evaluate("document.body.dataset.same = 'yes'")
         await until(page, "document.querySelectorAll('tr[data-state=running] .kinds li').length === 2")
         assert await page.locator("body[data-same]").count() == 1
