@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.graph import draw
 from tools.bench.machine import Machine
 from tools.bench.page import Table, write
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "benchmarks" / "cluster.md"
+GRAPH = "autoscaling.png"
 COMMAND = "make test-cluster"
 SECRET = re.compile(r"\b[0-9a-f]{64}\b")
 METHOD = """\
@@ -40,6 +42,8 @@ class Diary:
     lines: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
     tables: list[Table] = field(default_factory=list[Table])
     """What a step found, beside its lines."""
+    watched: dict[str, list[dict[str, float]]] = field(default_factory=dict[str, list[dict[str, float]]])
+    """Workers over time, by the title of their panel in GRAPH."""
     versions: dict[str, str] = field(default_factory=dict[str, str])
 
     def say(self, text: str) -> None:
@@ -49,7 +53,9 @@ class Diary:
         self.lines.append((at, SECRET.sub("...", text)))
 
     def write(self, path: Path = PAGE) -> None:
-        """Writes the page."""
+        """Writes the page, and its graph beside it."""
+        if self.watched:
+            draw(self.watched, path.with_name(GRAPH))
         done = [(step.name, f"{step.seconds:.0f}", "passed" if step.passed else "FAILED") for step in self.steps]
         tables = [
             Table(title="The story", columns=("step", "outcome", "s"), rows=[(a, c, b) for a, b, c in done]),
@@ -62,7 +68,7 @@ class Diary:
             path,
             tables,
             title="A release on a cluster, from nothing to nothing",
-            method=METHOD,
+            method=f"{METHOD}\n\n![Workers over time]({GRAPH})" if self.watched else METHOD,
             machine=self.machine,
             command=COMMAND,
             versions=self.versions,

@@ -1,11 +1,9 @@
 """How many workers a service has, and wants, over time: for a graph."""
 
-import json
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import yaml
 
@@ -15,8 +13,8 @@ EVERY_S = 2.0
 
 
 @contextmanager
-def recorded(service: str, path: Path) -> Generator[list[dict[str, float]]]:
-    """Notes a service's workers while the block lasts, and writes `{seconds, least, pods, ready}` as JSON lines."""
+def recorded(service: str) -> Generator[list[dict[str, float]]]:
+    """Notes a service's workers while the block lasts, as `{seconds, least, pods, ready}`."""
     notes: list[dict[str, float]] = []
     stop, began = threading.Event(), time.monotonic()
 
@@ -32,7 +30,6 @@ def recorded(service: str, path: Path) -> Generator[list[dict[str, float]]]:
     finally:
         stop.set()
         thread.join()
-        path.write_text("".join(json.dumps(note) + "\n" for note in notes))
 
 
 def _now(service: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ A part of it, such as `-k sweep`, works on the release that is there.
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -24,7 +24,6 @@ from tests.cluster.diary import DIARY, said, say
 from tests.cluster.recorder import recorded
 from tests.cluster.release import NAME, Release, door, kubectl, name_of, wait_for
 from tests.cluster.scrape import Scraping
-from tools.bench.page import Table
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
 PORTS = (8000, 8080, 8265, 8404, 8443, 8765, 9000, 9001, 9002, 9101, 9400, 9443, 10001, 6379, 44217, 44227, 52365)
@@ -284,19 +283,23 @@ def places(prometheus: Scraping) -> float:
     return line.points[-1][1]
 
 
-def test_replicas_follow_the_questions_of_a_sweep(release: Release, tmp_path: Path) -> None:
-    """1 -> 2 -> 1 workers: 64 questions at once, though they come in a few batches, are more than one replica's 8."""
-    release.upgrade()  # without the LALM: its memory is the second worker's
+def test_replicas_follow_the_questions_of_a_sweep(release: Release) -> None:
+    """1 -> 3 -> 1 workers: 64 questions at once, though they come in a few batches, are more than one replica's 8."""
+    release.upgrade("services.llm.replicas.max=3")  # without the LALM: its memory is for the other workers
     wait_for("one worker", lambda: workers() == 1)
-    with recorded("llm", tmp_path / "workers.jsonl") as notes:
+    with recorded("llm") as notes:
         sweep(release, "/results/runs/many", "settings=[text]", "samples=6", "sampling.temperature=0.7", in_flight=64)
         wait_for("one worker again", lambda: workers() == 1, within_s=600)
-    changes = [note for before, note in zip([{}, *notes], notes, strict=False) if before.get("ready") != note["ready"]]
-    rows = [(f"{note['seconds']:.0f}", f"{note['pods']:.0f}", f"{note['ready']:.0f}") for note in changes]
-    DIARY.tables.append(Table(title="Workers under a sweep", columns=("s", "pods", "ready"), rows=rows, num_names=0))
-    say(f"  workers that are ready: {' -> '.join(row[2] for row in rows)}")
-    assert max(note["ready"] for note in notes) == 2
+    DIARY.watched["A sweep with 64 questions at once: from one replica to three and back"] = notes
+    say(f"  workers that are ready: {' -> '.join(levels(notes))}")
+    assert max(note["ready"] for note in notes) == 3
     assert notes[0]["ready"] == notes[-1]["ready"] == 1
+
+
+def levels(notes: Sequence[Mapping[str, float]]) -> list[str]:
+    """How many were ready, one after the other."""
+    changes = [note for before, note in zip([{}, *notes], notes, strict=False) if before.get("ready") != note["ready"]]
+    return [f"{note['ready']:.0f} at {note['seconds']:.0f} s" for note in changes]
 
 
 def workers() -> int:
@@ -311,9 +314,12 @@ def test_a_sweep_wakes_what_sleeps_and_lets_it_sleep_again(release: Release) -> 
     # Workers of before have a readiness probe that asks the model, which would not let it sleep.
     kubectl("delete", "rayclusters", "--all")
     wait_for("the LLM's sleep", lambda: all(map(r.is_serving, r.objects("rayservices"))) and not workers())
-    printed = sweep(release, "/results/runs/woken", "settings=[text]")
-    said(printed, "llm:")
-    wait_for("sleep", lambda: not workers(), within_s=600)
+    with recorded("llm") as notes:
+        printed = sweep(release, "/results/runs/woken", "settings=[text]")
+        said(printed, "llm:")
+        wait_for("sleep", lambda: not workers(), within_s=600)
+    DIARY.watched["A sweep over a service that sleeps: from none to one and back"] = notes
+    say(f"  workers that are ready: {' -> '.join(levels(notes))}")
     assert "llm: scaling up to 1" in printed
     assert "llm: back to at least 0 replicas" in printed
 
