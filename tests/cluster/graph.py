@@ -28,6 +28,6 @@ def draw(watched: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> No
         axes.set_ylim(-0.2, max(3.0, *(note["pods"] for note in notes)) + 0.3)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(loc="upper right", frameon=False, ncols=len(LINES))
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.97), frameon=False, ncols=len(LINES), fontsize=9)
     rows[-1].set_xlabel("s")
     figure.savefig(path, dpi=110)

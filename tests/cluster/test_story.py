@@ -290,7 +290,7 @@ def test_replicas_follow_the_questions_of_a_sweep(release: Release) -> None:
     with recorded("llm") as notes:
         sweep(release, "/results/runs/many", "settings=[text]", "samples=6", "sampling.temperature=0.7", in_flight=64)
         wait_for("one worker again", lambda: workers() == 1, within_s=600)
-    DIARY.watched["A sweep with 64 questions at once: from one replica to three and back"] = notes
+    DIARY.watched["64 questions at once: from one to three and back"] = notes
     say(f"  workers that are ready: {' -> '.join(levels(notes))}")
     assert max(note["ready"] for note in notes) == 3
     assert notes[0]["ready"] == notes[-1]["ready"] == 1
@@ -318,7 +318,7 @@ def test_a_sweep_wakes_what_sleeps_and_lets_it_sleep_again(release: Release) -> 
         printed = sweep(release, "/results/runs/woken", "settings=[text]")
         said(printed, "llm:")
         wait_for("sleep", lambda: not workers(), within_s=600)
-    DIARY.watched["A sweep over a service that sleeps: from none to one and back"] = notes
+    DIARY.watched["A service that sleeps: from none to one and back"] = notes
     say(f"  workers that are ready: {' -> '.join(levels(notes))}")
     assert "llm: scaling up to 1" in printed
     assert "llm: back to at least 0 replicas" in printed
