@@ -136,8 +136,8 @@ data: $(VENV)/.ready ## rebuild open-akb and mini-akb from their questions (mini
 
 .PHONY: constraints
 constraints: $(UV) ## pin every dependency anew
-	$(UV) pip compile -q pyproject.toml --extra cpu --group dev --no-header --no-annotate --no-emit-index-url \
-	  --no-emit-find-links $(TORCH) -o constraints.tmp --upgrade
+	$(UV) pip compile -q pyproject.toml --extra cpu --extra cluster --extra akb --extra otel --extra s3 --group dev \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(TORCH) -o constraints.tmp --upgrade
 	sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' constraints.tmp > constraints.txt
 	rm constraints.tmp
 

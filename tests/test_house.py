@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,3 +165,14 @@ def test_the_repository_names_no_path_of_a_machine_and_no_host_of_a_registry() -
             and path.is_file()
         ):
             assert not machine.search(path.read_text(errors="ignore")), name
+
+
+def test_constraints_pin_what_every_extra_and_group_asks_for():
+    """Together: what is pinned for one extra alone may not go with another."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    for extra, requirements in project["project"]["optional-dependencies"].items():
+        wanted += requirements if extra != "gpu" else []
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in wanted} - {"earwitness"}
+    assert names - pinned == set()
