@@ -68,6 +68,8 @@ class VllmEngine:
             dtype=cast(Any, self.dtype),
             max_model_len=self.max_model_len,
             enforce_eager=on_cpu if options.enforce_eager is None else options.enforce_eager,
+            # In pieces, a prompt with a seed would end the engine: a CPU's generator cannot go back over a draw.
+            enable_chunked_prefill=not on_cpu,
             enable_prompt_embeds=prompt_embeds,
             enable_prefix_caching=self._shares_prefixes,
             trust_remote_code=trust_remote_code,
