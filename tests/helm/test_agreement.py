@@ -43,6 +43,17 @@ def test_every_target_and_its_ports_are_in_the_dockerfile() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_what_the_code_keeps_can_be_written(profile: str) -> None:
+    """The root file system is read-only, so every folder of EARWITNESS_HOME that the code names has a volume."""
+    code = "".join(path.read_text() for top in ("earwitness", "services") for path in (ROOT / top).rglob("*.py"))
+    named = {f"/var/cache/earwitness/{name}" for name in re.findall(r'home\(\) / "(\w+)"', code)}
+    for pod in (pod for item in objects(render(profile)) for pod in pods(item)):
+        for container in (one for one in pod["spec"]["containers"] if one["name"] != "tls"):
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert named - {"/var/cache/earwitness/models"} <= mounted, container["name"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_a_serve_configuration_names_what_there_is(profile: str) -> None:
     """Import paths, servicers, gRPC functions and the keys of each service's configuration."""
     for item in ray_services(profile):

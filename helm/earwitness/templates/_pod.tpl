@@ -83,17 +83,26 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* What the code keeps in EARWITNESS_HOME beside models, which have a volume or stand in the image. */}}
+{{- define "earwitness.kept" -}}
+[clips, cluster, data, digests, web]
+{{- end -}}
+
 {{/* The root file system is read-only: what has to be written goes here. */}}
 {{- define "earwitness.scratchVolumes" -}}
 - {name: tmp, emptyDir: {}}
 - {name: home, emptyDir: {}}
-- {name: digests, emptyDir: {}}
+{{- range (include "earwitness.kept" . | fromYamlArray) }}
+- {name: kept-{{ . }}, emptyDir: {}}
+{{- end }}
 {{- end -}}
 
 {{- define "earwitness.scratchMounts" -}}
 - {name: tmp, mountPath: /tmp}
 - {name: home, mountPath: /home/earwitness}
-- {name: digests, mountPath: /var/cache/earwitness/digests}
+{{- range (include "earwitness.kept" . | fromYamlArray) }}
+- {name: kept-{{ . }}, mountPath: /var/cache/earwitness/{{ . }}}
+{{- end }}
 {{- end -}}
 
 {{/* HAProxy as a sidecar that ends TLS; it loads a renewed certificate without a restart. (root, image) */}}
