@@ -206,7 +206,7 @@ def test_the_evaluator_runs_what_it_is_asked_to_and_shows_it(release: Release) -
     with release.forwarded(EVALUATOR, 8443) as door:
         status, text = release.get(door, "/", {"Authorization": f"Bearer {token.read_text()}"})
     assert status == 200
-    assert "SmolLM2" in text
+    assert "smollm2-135m-instruct" in text
 
 
 def test_every_pod_is_scraped_and_every_dashboard_answers(prometheus: Scraping) -> None:

@@ -107,3 +107,14 @@ async def test_a_cancelled_call_frees_its_place(engine: VllmEngine, chat: ChatTe
     with pytest.raises(asyncio.CancelledError):
         await call
     assert engine.num_running == 0
+
+
+async def test_a_seed_says_the_same_however_many_prompts_come_at_once(engine: VllmEngine, chat: ChatTemplate) -> None:
+    """As many as one step cannot take, so that vLLM would take prompts in pieces."""
+    prompts = [chat.encode([Turn(role="user", content=f"{number}. " + "Hark! " * 300)]) for number in range(16)]
+    drawn = Sampling(max_tokens=4, temperature=0.9, seed=5)
+    together = await asyncio.gather(*[engine.generate(prompt, drawn) for prompt in prompts])
+    assert sum(map(len, prompts)) > 8192
+    assert [each.text for each in together[-2:]] == [
+        (await engine.generate(prompt, drawn)).text for prompt in prompts[-2:]
+    ]
