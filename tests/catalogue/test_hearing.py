@@ -17,7 +17,7 @@ from earwitness.chat import ChatTemplate
 from earwitness.conversation import Turn
 from earwitness.desta.splice import MARK, Message
 from earwitness.engines.options import VllmOptions
-from earwitness.errors import InvalidInput, EngineFailure
+from earwitness.errors import EngineFailure, InvalidInput
 from earwitness.sampling import Sampling
 from services.captioner.config import CaptionerConfig
 from services.captioner.engine import WhisperEngine
