@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,13 +21,14 @@ from earwitness.conversation import Turn
 from earwitness.errors import EngineFailure, InvalidInput, NotReady
 from earwitness.identity import Identity
 from earwitness.sampling import Generation, Sampling
-from services.trainer.backbone import OnAnswer
+from services.trainer.backbone import OnAnswer, OneBackbone
 from services.trainer.reach import Reach
 from services.trainer.tasks import Task, conversation, seeded
 
 ROWS_AT_ONCE = 64
 """Tasks that a worker takes and hands back as one; each has several such batches at once."""
 HERE = "local"
+LISTENER_WAIT_S = 10.0
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 """Ray's own niceness, 15, would starve a worker's model beside anything else that runs."""
 
@@ -48,33 +50,42 @@ class Answered(msgspec.Struct):
 
 
 class Worker:
-    """Answers batches of tasks, several at once: Ray calls it from threads, the model is asked from one event loop."""
+    """Answers batches of tasks, several at once: Ray calls it from threads, the model is asked from one event loop.
+
+    It connects or loads in the background and every call raises what that raised, since Ray keeps of an actor whose
+    construction fails no more than the text.
+    """
 
     def __init__(self, reach: Reach) -> None:
-        """Connects or loads; raises what that raises."""
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        self._backbone = asyncio.run_coroutine_threadsafe(reach.open(), self._loop).result()
-        self._identity = asyncio.run_coroutine_threadsafe(self._backbone.identity(), self._loop).result()
+        self._opened = asyncio.run_coroutine_threadsafe(_open(reach), self._loop)
 
     def identity(self) -> Identity:
         """Says which model the worker asks."""
-        return self._identity
+        return self._opened.result()[1]
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """Answers a batch of encoded `Asked`, in its order, as encoded `Answered`."""
         asked = [msgspec.json.decode(each, type=Asked) for each in batch["asked"]]
-        answered = asyncio.run_coroutine_threadsafe(self._answer(asked), self._loop).result()
+        backbone, identity = self._opened.result()
+        answered = asyncio.run_coroutine_threadsafe(_answer(backbone, identity, asked), self._loop).result()
         return {"answered": [msgspec.json.encode(each) for each in answered]}
 
-    async def _answer(self, asked: Iterable[Asked]) -> list[Answered]:
-        async with asyncio.TaskGroup() as group:
-            calls = [group.create_task(self._one(each)) for each in asked]
-        return [call.result() for call in calls]
 
-    async def _one(self, asked: Asked) -> Answered:
-        generation = await self._backbone.ask(asked.turns, asked.sampling)
-        return Answered(index=asked.index, generation=generation, fingerprint=self._identity.fingerprint)
+async def _open(reach: Reach) -> tuple[OneBackbone, Identity]:
+    backbone = await reach.open()
+    return backbone, await backbone.identity()
+
+
+async def _answer(backbone: OneBackbone, identity: Identity, asked: Iterable[Asked]) -> list[Answered]:
+    async def one(each: Asked) -> Answered:
+        generation = await backbone.ask(each.turns, each.sampling)
+        return Answered(index=each.index, generation=generation, fingerprint=identity.fingerprint)
+
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(one(each)) for each in asked]
+    return [call.result() for call in calls]
 
 
 class RayBackbone:
@@ -102,8 +113,9 @@ class RayBackbone:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         try:
+            _require_listener(cluster)
             ray.init(address=cluster, log_to_driver=False, logging_level=logging.ERROR, **here)
-        except (ConnectionError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             text = f"there is no cluster at {cluster}: {_first_line(error)}"
             raise NotReady(text, "--ray", "start one, or leave the address away") from None
         there = ray.cluster_resources()
@@ -186,17 +198,27 @@ class RayBackbone:
             yield msgspec.json.decode(row["answered"], type=Answered)
 
 
+def _require_listener(cluster: str) -> None:
+    """Raises OSError where nothing listens at a `host:port`, which Ray would go on trying for minutes."""
+    host, _, port = cluster.rpartition(":")
+    if host and port.isdecimal() and "//" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENER_WAIT_S).close()
+
+
 async def _awaited(told: Any) -> None:
     await told
 
 
 def _cause(error: Exception) -> Exception:
     """Returns what a worker raised, where that is known here; else that Ray failed."""
+    from ray.exceptions import RayError
+
     from earwitness.errors import EarwitnessError
 
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, EarwitnessError):
+        # Ray's own copy is of both kinds, and its text is a traceback.
+        if isinstance(cause, EarwitnessError) and not isinstance(cause, RayError):
             return cause
         cause = getattr(cause, "cause", None) or cause.__cause__
     return EngineFailure(f"a worker failed: {_first_line(error)}", "--ray", "see Ray's logs")

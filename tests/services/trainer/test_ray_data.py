@@ -74,8 +74,9 @@ async def test_two_workers_write_what_one_client_writes_and_ask_only_what_is_lef
 async def test_what_a_worker_meets_is_said_here_as_it_is():
     backbone = await on_ray("127.0.0.1:1")
     try:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as caught:
             await backbone.identity()
+        assert "\n" not in str(caught.value)
     finally:
         await backbone.close()
 
