@@ -23,7 +23,7 @@ from tests.earwitness.desta.conftest import (  # noqa: F401 (fixtures)
 from tools.bench.trainer_page import Lap, ratio
 from tools.bench.trainer_plain import ECONOMIES, OURS, PLAIN, loops
 from tools.bench.trainer_profile import reckon
-from tools.bench.trainer_voices import QUESTIONS, speak
+from tools.bench.trainer_voices import QUESTIONS, SENTENCES, speak
 
 CLIPS = [noise(1), noise(2, seed=1)]
 ASKED = [("What do you hear?", "A dog.", 0), ("Hello?", "The door.", 1), ("What barks at the door?", "A dog barks.", 0)]
@@ -86,7 +86,8 @@ def test_a_step_of_the_paper_s_size_is_mostly_the_llm():
 def test_voices_differ_in_their_words_and_every_answer_is_an_option():
     learned = speak(6, 1)
     unheard = speak(6, 2, but=learned)
-    assert len({clip.words for clip in (*learned, *unheard)}) == 12
+    said = [sentence for clip in (*learned, *unheard) for sentence in clip.sentences]
+    assert len(set(said)) == len(said) == 12 * SENTENCES
     for clip in learned:
         assert all(clip.right[name] in question.options.values() for name, question in QUESTIONS.items())
     assert all(np.array_equal(one.samples, other.samples) for one, other in zip(learned, speak(6, 1), strict=True))
