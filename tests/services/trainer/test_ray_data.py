@@ -81,7 +81,6 @@ async def test_what_a_worker_meets_is_said_here_as_it_is():
         await backbone.close()
 
 
-@pytest.mark.catalogue
 async def test_a_cluster_that_is_not_there_is_said_in_one_line():
     with pytest.raises(NotReady, match=r"--ray: there is no cluster at 127\.0\.0\.1:1: .*") as caught:
         await on_ray("127.0.0.1:2", cluster="127.0.0.1:1")
