@@ -190,6 +190,12 @@ def load() -> None:
     run(*shlex.split(LOAD), *image_names(), timeout_s=3600)
 
 
+def loaded_images() -> set[str]:
+    """Returns the images that the nodes say they have."""
+    nodes: list[Tree] = json.loads(run("kubectl", "get", "nodes", "--output", "json"))["items"]
+    return {name for node in nodes for image in node["status"].get("images", []) for name in image.get("names") or []}
+
+
 def image_names() -> list[str]:
     """Returns what the images are called."""
     return [images.name_of(target, REGISTRY, "cpu") for target in images.TARGETS]

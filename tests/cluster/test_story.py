@@ -81,6 +81,7 @@ def test_the_images_are_built() -> None:
 def test_the_images_are_loaded_into_the_cluster() -> None:
     r.require_cluster()
     r.load()
+    wait_for("every image on a node", lambda: set(r.image_names()) <= r.loaded_images())
 
 
 def test_helm_installs_a_release_that_comes_up(release: Release) -> None:

@@ -43,7 +43,7 @@ class Recipe:
     epochs: int
     clips_per_step: int = 4
     learning_rate: float = 2e-3
-    """For some 300 steps the connector says the same of every clip, and only then tells them apart."""
+    """The connector says the same of every clip for most of the steps, and only then tells them apart."""
     warmup_steps: int = 10
     seed: int = 0
 
