@@ -78,7 +78,7 @@ bench-serving: setup ## figures: Ray Serve beside vLLM's own offline engine, and
 	$(BIN)/python -m tools.bench.served --out docs/benchmarks/serving.md
 
 .PHONY: bench-trainer
-bench-trainer: setup ## figures: samples/s beside a plain loop, with an ablation
+bench-trainer: setup ## figures: samples/s beside a plain loop, with an ablation (20 minutes)
 	$(BIN)/python -m tools.bench.trainer --out docs/benchmarks/trainer.md
 
 .PHONY: overfit proof-audio
@@ -100,7 +100,7 @@ chaos-serving: setup ## replicas killed, rolled and overloaded under load (15 mi
 	$(BIN)/python -m tools.chaos.serving --out docs/benchmarks/chaos-serving.md
 
 .PHONY: chaos-trainer
-chaos-trainer: setup ## a training killed at 20 moments: the same losses
+chaos-trainer: setup ## a training killed at 20 moments: the same losses (10 minutes)
 	$(BIN)/python -m tools.chaos.trainer --out docs/benchmarks/chaos-trainer.md
 
 .PHONY: fuzz-serving

@@ -30,7 +30,7 @@ class Heard:
 
     taps: Tensor
     """The tapped layers, of shape `(taps, positions, width)`."""
-    seconds: float
+    samples: int
     """Of the clip, without the silence that pads it."""
 
 
@@ -50,7 +50,7 @@ class DiskCache:
         if not path.is_file():
             return None
         tensors = load_file(path)
-        return Heard(taps=tensors["taps"], seconds=float(tensors["seconds"]))
+        return Heard(taps=tensors["taps"], samples=int(tensors["samples"]))
 
     def put(self, clip: Path, heard: Heard) -> None:
         """Keeps a clip where there is room."""
@@ -59,7 +59,7 @@ class DiskCache:
             return
         path = self._path(clip)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        disk.write({"taps": heard.taps, "seconds": torch.tensor(heard.seconds, dtype=torch.float64)}, partial)
+        disk.write({"taps": heard.taps, "samples": torch.tensor(heard.samples)}, partial)
         partial.replace(path)
         self._room -= size
 
@@ -77,16 +77,19 @@ class Ears:
     ) -> None:
         """Hears on the encoder's device and keeps up to `budget_gib` in the CPU's memory."""
         self._encoder = encoder
-        self._longest_s = encoder.extractor.n_samples / encoder.extractor.sampling_rate
+        self.sample_rate: int = encoder.extractor.sampling_rate
+        """Of what is heard, in Hz."""
+        self._longest_s = encoder.extractor.n_samples / self.sample_rate
         self._room = int(budget_gib * 2**30)
         self._kept: dict[Path, Heard] = {}
         self._disk = disk
         self._loaders = ThreadPoolExecutor(loader_threads, "clips") if loader_threads else None
-        self._expected: dict[Path, Future[tuple[Tensor, float]]] = {}
+        self._expected: dict[Path, Future[tuple[Tensor, int]]] = {}
         self.encoded = 0
         """Clips that the encoder was given so far."""
-        self.heard_s = 0.0
-        """Seconds of the clips that were heard so far, kept ones too, without the silence that pads them."""
+        self.samples = 0
+        """Of the clips that were heard so far, kept ones too, without the silence that pads them. A whole number: the
+        difference of two sums of seconds has other last bits in a run that goes on from a checkpoint."""
 
     def expect(self, clips: Sequence[Path]) -> None:
         """Begins to read and decode clips that will be heard next."""
@@ -108,7 +111,7 @@ class Ears:
         at_once = GPU_CLIPS_AT_ONCE if self._device.type == "cuda" else 1
         for start in range(0, len(new), at_once):
             heard |= self._encode(new[start : start + at_once], at_once)
-        self.heard_s += sum(heard[clip].seconds for clip in clips)
+        self.samples += sum(heard[clip].samples for clip in clips)
         return torch.stack([heard[clip].taps.to(self._device, non_blocking=True) for clip in clips])
 
     def close(self) -> None:
@@ -136,8 +139,8 @@ class Ears:
         taps = self._encoder(torch.cat([features, padding]))
         self.encoded += len(clips)
         heard: dict[Path, Heard] = {}
-        for at, (clip, (_, seconds)) in enumerate(zip(clips, loaded, strict=True)):
-            heard[clip] = Heard(taps=taps[at], seconds=seconds)
+        for at, (clip, (_, samples)) in enumerate(zip(clips, loaded, strict=True)):
+            heard[clip] = Heard(taps=taps[at], samples=samples)
             self._keep(clip, heard[clip])
         return heard
 
@@ -146,17 +149,17 @@ class Ears:
         if size > self._room and self._disk is None:
             return
         # A clone: a view would keep the whole call's output alive.
-        kept = Heard(taps=heard.taps.detach().to("cpu", copy=True).contiguous(), seconds=heard.seconds)
+        kept = Heard(taps=heard.taps.detach().to("cpu", copy=True).contiguous(), samples=heard.samples)
         if size <= self._room:
             self._kept[clip] = kept
             self._room -= size
         elif self._disk is not None:
             self._disk.put(clip, kept)
 
-    def _load(self, clip: Path) -> tuple[Tensor, float]:
+    def _load(self, clip: Path) -> tuple[Tensor, int]:
         expected = self._expected.pop(clip, None)
         return expected.result() if expected else self._features(clip)
 
-    def _features(self, clip: Path) -> tuple[Tensor, float]:
+    def _features(self, clip: Path) -> tuple[Tensor, int]:
         samples = audio.read(clip, max_seconds=self._longest_s).samples
-        return self._encoder.features([samples]), len(samples) / self._encoder.extractor.sampling_rate
+        return self._encoder.features([samples]), len(samples)

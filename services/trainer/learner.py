@@ -105,7 +105,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss, tokens, read, examples, clips, encoded, audio_s = self.world.sum(self._accumulate(step))
+        loss, tokens, read, examples, clips, encoded, samples = self.world.sum(self._accumulate(step))
         loss /= tokens
         for parameter in self.trained:
             if parameter.grad is not None:
@@ -127,7 +127,7 @@ class Trainer:
             epoch=self.batches.position(step).epoch,
             examples=round(examples),
             read_tokens=round(read),
-            audio_s=round(audio_s, 3),
+            audio_s=round(samples / self.ears.sample_rate, 3),
             encoded=round(encoded),
             learning_rate=rate,
             gradient_norm=norm if math.isfinite(norm) else None,
@@ -149,10 +149,10 @@ class Trainer:
     def _accumulate(self, step: int) -> list[float]:
         """Adds up the gradients of this worker's passes of a step.
 
-        Returns sums over them: loss, answer tokens, tokens, examples, clips, clips encoded, seconds of clips.
+        Returns sums over them: loss, answer tokens, tokens, examples, clips, clips encoded, samples of clips.
         """
         passes = self._passes(step)
-        encoded, heard_s = self.ears.encoded, self.ears.heard_s
+        encoded, samples = self.ears.encoded, self.ears.samples
         loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
         counted = [0, 0, 0, 0]
         for at, (number, indices) in enumerate(passes):
@@ -167,7 +167,7 @@ class Trainer:
             clips = sum(len(example.clips) for example in examples)
             for place, more in enumerate((tokens, sum(one.length for one in examples), len(examples), clips)):
                 counted[place] += more
-        return [float(loss), *counted, self.ears.encoded - encoded, self.ears.heard_s - heard_s]
+        return [float(loss), *counted, self.ears.encoded - encoded, self.ears.samples - samples]
 
     def _passes(self, step: int) -> list[tuple[int, list[int]]]:
         """Returns this worker's passes of a step: their numbers among all, and their examples."""

@@ -1,6 +1,6 @@
 """How fast the trainer learns beside a plain loop that trains as the reference does, economy by economy.
 
-    python -m tools.bench.trainer [--clips 24] [--per-sample 4] [--batch 12] [--rounds 3] [--out FILE]
+    python -m tools.bench.trainer [--clips 24] [--per-sample 4] [--batch 12] [--rounds 2] [--out FILE]
 
 The shape is the reference's debug configuration: Whisper tiny, a small LLM, two Q-Former layers, 64 queries; dtype,
 threads, batches, rows and optimiser are the same for all, and the loops take turns at every batch. Rows are in random
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--per-sample", type=int, default=4)
     parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--work", type=Path, help="keeps the rows for the next time")
     parser.add_argument("--out", type=Path)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console
@@ -58,8 +59,9 @@ class Trial:
     def faults(self, name: str, calm: "Trial") -> list[str]:
         """What did not hold."""
         found = [f"{name}: {place} is not whole" for place in self.unwhole]
-        if self.points != calm.points:
-            found.append(f"{name}: another curve than without a kill")
+        for there, here in zip_longest(calm.points, self.points):
+            if there != here:
+                found.append(f"{name}: another curve than without a kill, {here} for {there}")
         if self.fingerprint != calm.fingerprint:
             found.append(f"{name}: another checkpoint than without a kill")
         return found

@@ -80,7 +80,7 @@ def test_a_later_start_hears_from_disk_what_an_earlier_one_put_there(encoder, co
     encoded.clear()
     second = Ears(encoder, 0.0, disk=DiskCache(tmp_path, 1.0, "tiny"))
     assert torch.equal(second.hear(clips), heard)
-    assert (sum(encoded), second.heard_s) == (0, first.heard_s)
+    assert (sum(encoded), second.samples) == (0, first.samples)
     Ears(encoder, 0.0, disk=DiskCache(tmp_path, 1.0, "another encoder")).hear(clips)
     assert sum(encoded) == 2
 
@@ -106,8 +106,9 @@ def test_clips_that_are_expected_sound_the_same_and_are_read_once(encoder, corpu
     ears.close()
 
 
-def test_the_seconds_of_clips_are_counted_however_they_are_heard(encoder, corpus):
+def test_the_samples_of_clips_are_counted_however_they_are_heard(encoder, corpus):
     ears = Ears(encoder, 1.0)
     for _ in range(2):
         ears.hear(paths(corpus, 0, 1, 1))
-    assert (ears.heard_s, ears.encoded) == (6.0, 2)
+    assert (ears.samples / ears.sample_rate, ears.encoded) == (6.0, 2)
+    assert isinstance(ears.samples, int), "sums of seconds have other last bits after another beginning"
