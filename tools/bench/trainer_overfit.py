@@ -32,8 +32,8 @@ class Reached:
     step: int
     seconds: float
     loss: float
-    """In nats a token: over all clips where `is_final`, else over an epoch's batches as they came."""
-    is_final: bool
+    """In nats a token: over all clips where `over_all`, else over an epoch's batches as they came."""
+    over_all: bool
 
 
 def overfit(parts: Parts, folder: Path, config: TrainConfig, clips: int) -> Iterator[Reached]:
@@ -54,9 +54,9 @@ def overfit(parts: Parts, folder: Path, config: TrainConfig, clips: int) -> Iter
     trainer = Trainer(parts.model, data, config, World(device="cpu"), cache=folder / "heard", of={})
     started, losses = time.perf_counter(), list[float]()
 
-    def reached(step: int, loss: float | None, *, is_final: bool) -> Reached:
+    def reached(step: int, loss: float | None, *, over_all: bool) -> Reached:
         assert loss is not None
-        return Reached(step=step, seconds=time.perf_counter() - started, loss=loss, is_final=is_final)
+        return Reached(step=step, seconds=time.perf_counter() - started, loss=loss, over_all=over_all)
 
     for step in range(1, config.steps + 1):
         point = trainer.step(step)
@@ -64,11 +64,11 @@ def overfit(parts: Parts, folder: Path, config: TrainConfig, clips: int) -> Iter
         losses.append(point.loss)
         if step % trainer.batches.per_epoch and step < config.steps:
             continue
-        yield reached(step, mean := sum(losses) / len(losses), is_final=False)
+        yield reached(step, mean := sum(losses) / len(losses), over_all=False)
         losses.clear()
         if mean < NEAR or step == config.steps:
-            yield (final := reached(step, trainer.held_out(), is_final=True))
-            if final.loss < WANTED:
+            yield (whole := reached(step, trainer.held_out(), over_all=True))
+            if whole.loss < WANTED:
                 return
 
 
@@ -100,10 +100,10 @@ def main() -> None:
     reached = None
     with tempfile.TemporaryDirectory() as folder:
         for reached in overfit(open_parts(replace(DEBUG, dropout=0.0)), Path(folder), config, options.clips):
-            over = "all clips" if reached.is_final else "the epoch"
+            over = "all clips" if reached.over_all else "the epoch"
             told = f"step {reached.step}: {reached.loss:.4f} nats a token over {over}, {reached.seconds:.0f} s"
             print(told, flush=True)
-    if reached is None or not reached.is_final or reached.loss >= WANTED:
+    if reached is None or not reached.over_all or reached.loss >= WANTED:
         sys.exit(f"the loss is not below {WANTED} nats a token")
 
 
