@@ -82,7 +82,7 @@ bench-trainer: setup ## figures: samples/s beside a plain loop, with an ablation
 	$(BIN)/python -m tools.bench.trainer --out docs/benchmarks/trainer.md
 
 .PHONY: overfit proof-audio
-overfit: setup ## whether 32 clips can be learned by heart, to under 0.05 nats a token (25 minutes)
+overfit: setup ## whether 32 clips can be learned by heart, to under 0.05 nats a token (22 minutes)
 	$(BIN)/python -m tools.bench.trainer_overfit
 proof-audio: setup ## a small LALM beside itself with its audio vectors permuted
 	$(BIN)/python -m tools.bench.trainer_proof --out docs/benchmarks/audio-proof.md

@@ -1,6 +1,6 @@
 """Whether the trainer can learn at all: 32 clips by heart, to under 0.05 nats a token, on a CPU.
 
-    python -m tools.bench.trainer_overfit [--clips 32] [--most-steps 800]
+    python -m tools.bench.trainer_overfit [--clips 32] [--most-steps 1600]
 
 Whisper tiny.en, SmolLM2, two Q-Former layers and 64 queries learn what SmolLM2 said about descriptions of clips of the
 bundled corpus. Only the connector trains, without dropout, by the trainer's own steps.
@@ -78,8 +78,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=32)
-    parser.add_argument("--most-steps", type=int, default=800)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--most-steps", type=int, default=1600)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -87,9 +87,9 @@ def main() -> None:
         encoder=DEBUG.encoder,
         llm=DEBUG.llm,
         qformer_layers=DEBUG.qformer_layers,
-        dtype="float32",
-        batch_size=4,
-        micro_batch_size=4,
+        dtype="bfloat16",
+        batch_size=2,
+        micro_batch_size=2,
         bucket_batches=1,
         steps=options.most_steps,
         warmup_steps=10,
@@ -99,7 +99,8 @@ def main() -> None:
     )
     reached = None
     with tempfile.TemporaryDirectory() as folder:
-        for reached in overfit(open_parts(replace(DEBUG, dropout=0.0)), Path(folder), config, options.clips):
+        parts = open_parts(replace(DEBUG, dropout=0.0, dtype=config.dtype))
+        for reached in overfit(parts, Path(folder), config, options.clips):
             over = "all clips" if reached.over_all else "the epoch"
             told = f"step {reached.step}: {reached.loss:.4f} nats a token over {over}, {reached.seconds:.0f} s"
             print(told, flush=True)
