@@ -18,7 +18,7 @@ from rich.console import Console
 
 from services.evaluator.run import WORKERS_PER_PLACE
 from tools import postgres
-from tools.bench.machine import Machine, today
+from tools.bench.machine import Machine, revision, today
 from tools.chaos.trial import Setup, Trial, attempt, lives, witness
 
 ITEMS, DELAY_S, IN_FLIGHT = 800, 0.02, 8
@@ -153,6 +153,7 @@ def _write(path: Path, found: Sequence[Series], faults: Sequence[str]) -> None:
         "",
         "| | |\n|---|---|",
         Machine.here().markdown(),
+        f"| commit | {revision()} |",
         "",
         f"| {' | '.join(HEADS)} |",
         f"|{'---|' * len(HEADS)}",

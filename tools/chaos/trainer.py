@@ -24,7 +24,7 @@ from earwitness.desta import checkpoint
 from services.trainer import curve, manifest, rows
 from services.trainer.corpus.build import build
 from services.trainer.state import PARTIAL
-from tools.bench.machine import Machine, today, versions
+from tools.bench.machine import Machine, revision, today, versions
 
 CLIPS, BATCH, SAVE_EVERY = 20, 2, 2
 KILLS_EACH = 4
@@ -240,6 +240,7 @@ def _write(options: argparse.Namespace, table: Sequence[tuple[str, ...]], faults
         "",
         "| | |\n|---|---|",
         Machine.here().markdown(),
+        f"| commit | {revision()} |",
         f"| libraries | {used} |",
         "",
         f"| {' | '.join(HEADS)} |",

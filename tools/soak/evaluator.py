@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 
 from services.evaluator import result
-from tools.bench.machine import Machine, today
+from tools.bench.machine import Machine, revision, today
 from tools.chaos.trial import witness
 
 LOOK_S = 2.0
@@ -83,7 +83,8 @@ def main(options: argparse.Namespace) -> int:
         console.print(line, highlight=False, markup=False)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        head = ["# A million items", "", "| | |\n|---|---|", Machine.here().markdown(), ""]
+        head = ["# A million items", "", "| | |\n|---|---|", Machine.here().markdown()]
+        head += [f"| commit | {revision()} |", ""]
         options.out.write_text("\n".join([*head, *lines, ""]))
     peak = max(soak.peak_mib for soak in (half, rest, again))
     return 0 if peak <= LIMIT_MIB and experiment.results[0].total.n == options.items else 1
