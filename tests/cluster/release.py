@@ -101,19 +101,24 @@ class Release:
         say(f"  ready {took:.0f} s after helm: {', '.join(map(name_of, self.pods()))}")
 
     def pods(self) -> list[Tree]:
-        """Those that are to stay, by name."""
+        """Those that are to stay, by name: of the services and the evaluator."""
+        return [pod for pod in self.running() if component_of(pod) != "trainer"]
+
+    def running(self) -> list[Tree]:
+        """All that have not ended, by name: a training's too, whose cluster outlives it by a while."""
         return [pod for pod in objects("pods", OURS) if pod["status"]["phase"] not in ("Succeeded", "Failed")]
 
     def is_ready(self) -> bool:
-        """Whether the evaluator and every worker are ready, and Serve says that all is well."""
+        """Whether the evaluator and every service's head and workers are ready, and Serve says that all is well."""
         services, pods = objects("rayservices"), self.pods()
-        kinds = {pod["metadata"]["labels"].get("ray.io/node-type", "evaluator") for pod in pods}
-        return (
-            bool(services)
-            and kinds == {"evaluator", "head", "worker"}
-            and all(map(is_serving, services))
-            and all(map(is_ready, pods))
-        )
+        if not (services and all(map(is_serving, services)) and all(map(is_ready, pods))):
+            return False
+        clusters = {service["status"]["activeServiceStatus"]["rayClusterName"] for service in services}
+        wanted = {(cluster, kind) for cluster in clusters for kind in ("head", "worker")} | {("", "evaluator")}
+        labels = [pod["metadata"]["labels"] for pod in pods]
+        return {
+            (each.get("ray.io/cluster", ""), each.get("ray.io/node-type", "evaluator")) for each in labels
+        } == wanted
 
     def exec(self, *command: str, text: str | None = None, timeout_s: float = 1800) -> str:
         """Runs a command in the evaluator's pod, which is a client of the release."""
@@ -155,6 +160,10 @@ def helm_binary() -> Path:
 
 def name_of(item: Tree) -> str:
     return item["metadata"]["name"]
+
+
+def component_of(pod: Tree) -> str:
+    return pod["metadata"]["labels"]["app.kubernetes.io/component"]
 
 
 def door(service: str) -> str:
