@@ -41,12 +41,13 @@ SETTINGS = (
     f"image.registry={REGISTRY}",
     f"networkPolicy.monitoring[0].namespaceSelector.matchLabels.kubernetes\\.io/metadata\\.name={WATCHERS}",
     "defaults.terminationGracePeriodSeconds=60",
-    "services.llm.replicas.max=2",
     "services.llm.autoscaling.upscaleDelaySeconds=2",
     "services.llm.autoscaling.downscaleDelaySeconds=20",
     "services.llm.autoscaling.idleTimeoutSeconds=10",
 )
 """What the story changes of the CPU profile: it cannot wait minutes for a second worker, nor for its end."""
+TWO = "services.llm.replicas.max=2"
+"""Where there is room for a second LLM: without the LALM, on a small node."""
 Tree = dict[str, Any]
 
 

@@ -275,13 +275,13 @@ def swept(release: Release, folder: str) -> bool:
 
 
 def test_an_upgrade_under_load_loses_no_call(release: Release, prometheus: Scraping) -> None:
-    release.upgrade()  # without the LALM: its processors are for the LLM's second worker
+    release.upgrade(r.TWO)  # the second is the one that comes before the first goes
     printed: list[str] = []
     script = Path(load.__file__).read_text()
     caller = threading.Thread(target=lambda: printed.append(release.exec("python", "-", door("llm"), text=script)))
     caller.start()
     time.sleep(20)
-    release.upgrade("services.llm.config.max_in_flight=48")
+    release.upgrade(r.TWO, "services.llm.config.max_in_flight=48")
     wait_for("the new limit", lambda: places(prometheus) == 48)
     time.sleep(10)
     release.exec("touch", str(load.STOP))

@@ -100,6 +100,20 @@ def test_an_upgrade_from_another_size_changes_nothing_that_cannot_change() -> No
     assert fixed(before) == fixed(after)
 
 
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [("services.lalm.enabled=true", True), ("services.llm.config.max_in_flight=48", False)],
+    ids=["another service", "another limit"],
+)
+def test_the_evaluator_begins_anew_where_its_settings_change(change: str, anew: bool) -> None:
+    """It reads them once; a new pod that nothing calls for would cut off what is asked from within the old one."""
+    before, after = (
+        [item["spec"]["template"] for item in found if item["kind"] == "Deployment"]
+        for found in (objects(render("cpu")), objects(render("cpu", change)))
+    )
+    assert (before != after) == anew
+
+
 def test_names_stay_within_what_kuberay_appends_to() -> None:
     long = render("paper", release="a-release-with-a-very-long-name-for-a-chart")
     assert all(len(item["metadata"]["name"]) <= 47 for item in objects(long) if item["kind"] == "RayService")
