@@ -278,7 +278,9 @@ def test_an_upgrade_under_load_loses_no_call(release: Release, prometheus: Scrap
     release.upgrade(r.TWO)  # the second is the one that comes before the first goes
     printed: list[str] = []
     script = Path(load.__file__).read_text()
-    caller = threading.Thread(target=lambda: printed.append(release.exec("python", "-", door("llm"), text=script)))
+    caller = threading.Thread(
+        target=lambda: printed.append(release.exec("python", "-", door("llm"), text=script)), daemon=True
+    )
     caller.start()
     time.sleep(20)
     release.upgrade(r.TWO, "services.llm.config.max_in_flight=48")
@@ -293,9 +295,9 @@ def test_an_upgrade_under_load_loses_no_call(release: Release, prometheus: Scrap
 
 
 def places(prometheus: Scraping) -> float:
-    """What the LLM says of its limit, now."""
-    (line,) = prometheus.prometheus.query("max(ray_earwitness_llm_places)", time.time() - 1, time.time())
-    return line.points[-1][1]
+    """What the LLM says of its limit, now; 0 where no replica has been asked for a while."""
+    found = prometheus.prometheus.query("max(ray_earwitness_llm_places)", time.time() - 1, time.time())
+    return max((line.points[-1][1] for line in found), default=0)
 
 
 def test_replicas_follow_the_questions_of_a_sweep(release: Release) -> None:
