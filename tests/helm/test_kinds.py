@@ -114,6 +114,27 @@ def test_the_evaluator_begins_anew_where_its_settings_change(change: str, anew: 
     assert (before != after) == anew
 
 
+def cluster(*settings: str) -> tuple[Tree, Tree]:
+    """What KubeRay compares of the LLM, all but the numbers of workers; and those."""
+    found = objects(render("cpu", *settings))
+    (service,) = [item for item in found if item["kind"] == "RayService" and item["metadata"]["name"].endswith("-llm")]
+    spec = service["spec"]["rayClusterConfig"]
+    (group,) = spec["workerGroupSpecs"]
+    return spec, {name: group.pop(name) for name in ("replicas", "minReplicas", "maxReplicas")}
+
+
+def test_another_number_of_replicas_reaches_the_cluster() -> None:
+    """KubeRay takes the numbers of workers at a cluster's beginning, and a new cluster only for other changes."""
+    two, three = (cluster(f"services.llm.replicas.max={count}") for count in (2, 3))
+    assert two == three, "Serve says how many, in place"
+    assert three[1] == {"replicas": 1, "minReplicas": 0, "maxReplicas": 1000}
+    fixed, more = (
+        cluster(f"services.llm.replicas.min={count}", f"services.llm.replicas.max={count}") for count in (1, 2)
+    )
+    assert fixed[0] != more[0], "a new cluster"
+    assert more[1] == {"replicas": 2, "minReplicas": 2, "maxReplicas": 2}
+
+
 def test_names_stay_within_what_kuberay_appends_to() -> None:
     long = render("paper", release="a-release-with-a-very-long-name-for-a-chart")
     assert all(len(item["metadata"]["name"]) <= 47 for item in objects(long) if item["kind"] == "RayService")

@@ -88,7 +88,10 @@ metadata:
     {{- include "earwitness.labels" (dict "root" $root "component" $s.kind) | nindent 4 }}
     earwitness.io/service: {{ .name | quote }}
     {{- with $group.pod.labels }}{{ toYaml . | nindent 4 }}{{ end }}
-  {{- with $group.pod.annotations }}
+  {{- $annotations := deepCopy ($group.pod.annotations | default dict) }}
+  {{- /* KubeRay makes new pods for a change of these alone, not for another number of workers. */}}
+  {{- if and $isWorker (not $scales) }}{{ $_ := set $annotations "earwitness.io/replicas" ($s.replicas.max | toString) }}{{ end }}
+  {{- with $annotations }}
   annotations: {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
