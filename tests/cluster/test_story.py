@@ -190,6 +190,11 @@ def test_a_sweep_goes_over_all_three_settings(release: Release) -> None:
     assert {setting for setting, _ in cells} == {"text", "cascade", "audio"}
 
 
+def anew(name: str) -> str:
+    """A folder that no part of the story told before has filled."""
+    return f"/results/runs/{name}-{int(time.time())}"
+
+
 def sweep(release: Release, folder: str, *settings: str, in_flight: int = 4) -> str:
     given = [word for each in (f"in_flight={in_flight}", *settings) for word in ("--set", each)]
     return release.exec("earwitness", "sweep", SWEEP, "--cluster", "--replicas", "1", "--out", folder, *given)
@@ -246,7 +251,7 @@ def test_a_sweep_ends_complete_and_the_same_whatever_pod_is_deleted(release: Rel
     number = 0
     while not over.is_set():
         number += 1
-        folder = f"/results/runs/rough-{number}"
+        folder = anew(f"rough-{number}")
         wait_for("the sweep", lambda folder=folder: swept(release, folder), within_s=1800)
         assert results(release, folder) == calm
     say(f"  {number} sweeps, each the same as the calm one")
@@ -305,7 +310,7 @@ def test_replicas_follow_the_questions_of_a_sweep(release: Release) -> None:
     release.upgrade("services.llm.replicas.max=3")  # without the LALM: its memory is for the other workers
     wait_for("one worker", lambda: workers() == 1)
     with recorded("llm") as notes:
-        sweep(release, "/results/runs/many", "settings=[text]", "samples=6", "sampling.temperature=0.7", in_flight=64)
+        sweep(release, anew("many"), "settings=[text]", "samples=6", "sampling.temperature=0.7", in_flight=64)
         wait_for("one worker again", lambda: workers() == 1, within_s=600)
     DIARY.watched["64 questions at once: from one to three and back"] = notes
     say(f"  workers that are ready: {' -> '.join(levels(notes))}")
@@ -332,7 +337,7 @@ def test_a_sweep_wakes_what_sleeps_and_lets_it_sleep_again(release: Release) -> 
     kubectl("delete", "rayclusters", "--all")
     wait_for("the LLM's sleep", lambda: all(map(r.is_serving, r.objects("rayservices"))) and not workers())
     with recorded("llm") as notes:
-        printed = sweep(release, "/results/runs/woken", "settings=[text]")
+        printed = sweep(release, anew("woken"), "settings=[text]")
         said(printed, "llm:")
         wait_for("sleep", lambda: not workers(), within_s=600)
     DIARY.watched["A service that sleeps: from none to one and back"] = notes
