@@ -42,7 +42,7 @@ test-browser: setup ## the pages in Debian's chromium (two minutes)
 	$(BIN)/python -m pytest -m browser
 
 .PHONY: test-models
-test-models: setup ## a tiny model of every architecture in the real engines (15 minutes)
+test-models: setup ## a tiny model of every architecture in the real engines (17 minutes)
 	$(BIN)/python -m pytest -m catalogue
 
 .PHONY: test-clients
