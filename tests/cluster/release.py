@@ -46,8 +46,6 @@ SETTINGS = (
     "services.llm.autoscaling.idleTimeoutSeconds=10",
 )
 """What the story changes of the CPU profile: it cannot wait minutes for a second worker, nor for its end."""
-TWO = "services.llm.replicas.max=2"
-"""Where there is room for a second LLM: without the LALM, on a small node."""
 Tree = dict[str, Any]
 
 
@@ -92,11 +90,16 @@ class Release:
             (self.folder / key).write_bytes(base64.b64decode(held))
         return Access(ca=self.folder / "ca.crt", token_file=self.folder / "token")
 
-    def upgrade(self, *settings: str) -> None:
-        """Installs or upgrades, and waits until every service answers."""
+    def upgrade(self, *settings: str, anew: bool = False) -> None:
+        """Installs or upgrades, and waits until every service answers.
+
+        The CPU profile changes no pod of Ray's by itself (`upgradeStrategy: None`): `anew` ends its clusters for new.
+        """
         given = [word for each in (*SETTINGS, *settings) for word in ("--set", each)]
         profile = ("--values", str(CHART / "values-cpu.yaml"))
         run(helm_binary(), "upgrade", "--install", NAME, CHART, "--namespace", NAMESPACE, *profile, *given)
+        if anew:
+            kubectl("delete", "rayclusters", "--all")
         time.sleep(5)  # for KubeRay to see what is new
         took = 5 + wait_for("the release", self.is_ready)
         say(f"  ready {took:.0f} s after helm: {', '.join(map(name_of, self.pods()))}")
@@ -117,9 +120,8 @@ class Release:
         clusters = {service["status"]["activeServiceStatus"]["rayClusterName"] for service in services}
         wanted = {(cluster, kind) for cluster in clusters for kind in ("head", "worker")} | {("", "evaluator")}
         labels = [pod["metadata"]["labels"] for pod in pods]
-        return {
-            (each.get("ray.io/cluster", ""), each.get("ray.io/node-type", "evaluator")) for each in labels
-        } == wanted
+        found = {(each.get("ray.io/cluster", ""), each.get("ray.io/node-type", "evaluator")) for each in labels}
+        return found == wanted
 
     def exec(self, *command: str, text: str | None = None, timeout_s: float = 1800) -> str:
         """Runs a command in the evaluator's pod, which is a client of the release."""

@@ -36,7 +36,7 @@ KINDS = (
 )
 QUESTION = [Turn(role="user", content="Which animal bleats?")]
 SHORT = Sampling(max_tokens=8)
-HEARING = "services.lalm.enabled=true"
+HEARING, TWO = "services.lalm.enabled=true", "services.llm.replicas.max=2"
 EVALUATOR = f"{NAME}-evaluator"
 MODELS = ("captioner", "llm", "lalm")
 SETTINGS = (("mini-akb", "text"), ("mini-mmau", "cascade"), ("mini-mmar", "audio"))
@@ -241,7 +241,7 @@ def test_a_sweep_ends_complete_and_the_same_whatever_pod_is_deleted(release: Rel
     def delete() -> None:
         for name in deleted:
             time.sleep(5)
-            kubectl("delete", "pod", name, "--ignore-not-found")
+            kubectl("delete", "pod", name)
             took = wait_for("the release", release.is_ready)
             died.append(name)
             say(f"  {name} is deleted; all is ready again after {took:.0f} s")
@@ -280,7 +280,8 @@ def swept(release: Release, folder: str) -> bool:
 
 
 def test_an_upgrade_under_load_loses_no_call(release: Release, prometheus: Scraping) -> None:
-    release.upgrade(r.TWO)  # the second is the one that comes before the first goes
+    # Without the LALM, whose processors are for a second LLM; from a fixed number of workers to one that follows.
+    release.upgrade(TWO, anew=True)
     printed: list[str] = []
     script = Path(load.__file__).read_text()
     caller = threading.Thread(
@@ -288,7 +289,7 @@ def test_an_upgrade_under_load_loses_no_call(release: Release, prometheus: Scrap
     )
     caller.start()
     time.sleep(20)
-    release.upgrade(r.TWO, "services.llm.config.max_in_flight=48")
+    release.upgrade(TWO, "services.llm.config.max_in_flight=48")
     wait_for("the new limit", lambda: places(prometheus) == 48)
     time.sleep(10)
     release.exec("touch", str(load.STOP))

@@ -89,7 +89,7 @@ metadata:
     earwitness.io/service: {{ .name | quote }}
     {{- with $group.pod.labels }}{{ toYaml . | nindent 4 }}{{ end }}
   {{- $annotations := deepCopy ($group.pod.annotations | default dict) }}
-  {{- /* KubeRay makes new pods for a change of these alone, not for another number of workers. */}}
+  {{- /* For another number of workers alone KubeRay makes no new cluster; for another annotation it does. */}}
   {{- if and $isWorker (not $scales) }}{{ $_ := set $annotations "earwitness.io/replicas" ($s.replicas.max | toString) }}{{ end }}
   {{- with $annotations }}
   annotations: {{- toYaml . | nindent 4 }}
